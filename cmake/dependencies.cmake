@@ -1,0 +1,40 @@
+# Finds what keyloom is built on. CAF and librdkafka come from the cache that tools/setup.sh fills
+# (or from the system, where setup.sh found them good enough), the rest from Debian packages.
+# Targets: CAF::core CAF::io, Rdkafka::rdkafka, spdlog::spdlog, nlohmann_json::nlohmann_json.
+
+if(DEFINED ENV{KEYLOOM_CACHE})
+  set(keyloom_cache "$ENV{KEYLOOM_CACHE}")
+else()
+  set(keyloom_cache "$ENV{HOME}/.cache/keyloom")
+endif()
+
+# The name is derived as dependencies_file() in tools/lib/dependencies.sh derives it.
+set(versions "${PROJECT_SOURCE_DIR}/tools/lib/versions.sh")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${versions}")
+file(SHA256 "${versions}" checksum)
+string(SUBSTRING "${checksum}" 0 12 checksum)
+set(dependencies_file "${keyloom_cache}/dependencies-${checksum}.cmake")
+
+if(NOT EXISTS "${dependencies_file}")
+  message(FATAL_ERROR
+    "CAF and librdkafka are not set up (no ${dependencies_file}). Run tools/setup.sh first; if it "
+    "was run with KEYLOOM_CACHE set, set KEYLOOM_CACHE to the same folder here.")
+endif()
+include("${dependencies_file}")
+
+find_package(Threads REQUIRED)
+find_package(CAF REQUIRED COMPONENTS core io PATHS "${KEYLOOM_CAF_DIR}" NO_DEFAULT_PATH)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+
+add_library(Rdkafka::rdkafka UNKNOWN IMPORTED)
+set_target_properties(Rdkafka::rdkafka PROPERTIES
+  IMPORTED_LOCATION "${KEYLOOM_RDKAFKA_LIBRARY}"
+  INTERFACE_INCLUDE_DIRECTORIES "${KEYLOOM_RDKAFKA_INCLUDE_DIR}")
+if(KEYLOOM_RDKAFKA_LIBRARY MATCHES "\\.a$")
+  find_package(OpenSSL REQUIRED)
+  find_package(ZLIB REQUIRED)
+  find_library(zstd_library zstd REQUIRED)
+  set_target_properties(Rdkafka::rdkafka PROPERTIES INTERFACE_LINK_LIBRARIES
+    "OpenSSL::SSL;OpenSSL::Crypto;ZLIB::ZLIB;${zstd_library};Threads::Threads;m;dl;rt")
+endif()

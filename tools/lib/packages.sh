@@ -1,0 +1,37 @@
+# Debian packages: what is needed, and installing what is missing of it. Sourced after common.sh.
+
+# What the library, the program and the demo are built with.
+build_packages=(
+  g++ cmake ninja-build make patch dpkg-dev git ca-certificates xz-utils
+  libssl-dev zlib1g-dev libzstd-dev
+  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libsqlite3-dev
+)
+# A real Kafka: fetched with Maven, run with Java. procps: scripts look at processes.
+broker_packages=(maven openjdk-17-jre-headless procps)
+# What the tests add to both.
+test_packages=(catch2 clang-format clang-tidy python3 kcat libbenchmark-dev)
+
+missing_packages() {
+  local installed
+  installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+    sed -n 's/ installed$//p' | sort -u || true)
+  printf '%s\n' "$@" | sort -u | comm -23 - <(printf '%s\n' "$installed")
+}
+
+apt_install() {
+  as_root apt-get update
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+install_packages() {
+  local missing
+  command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
+    die "this is not a Debian system: there is no apt-get" "use Debian 12 or a container of it"
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} -eq 0 ] && return
+  # Asked for here, where a password prompt can be seen, and not inside a logged step.
+  [ "$(id -u)" -eq 0 ] || as_root true
+  logged "installing ${#missing[@]} Debian packages" \
+    "check the network and /etc/apt, then: apt-get install --no-install-recommends ${missing[*]}" \
+    apt_install "${missing[@]}"
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Installs the Debian packages keyloom needs and builds CAF and librdkafka into the cache.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+usage: tools/setup.sh [--tests]
+
+Installs the Debian packages that are missing (as root or with sudo) and builds CAF and librdkafka
+into the cache, unless the system has them in the right versions. Afterwards `cmake --preset dev`
+and `cmake --preset release` work. What is there already is left alone: a second run ends at once.
+
+  --tests   also what the tests and tools/broker.sh need: Catch2, clang-format, clang-tidy, Java, ...
+
+KEYLOOM_CACHE names the cache folder (default: ~/.cache/keyloom).
+END
+}
+
+. "$(dirname "$0")/lib/common.sh"
+. "$keyloom_root/tools/lib/packages.sh"
+. "$keyloom_root/tools/lib/dependencies.sh"
+
+packages=("${build_packages[@]}")
+for argument in "$@"; do
+  case $argument in
+    --tests) packages+=("${broker_packages[@]}" "${test_packages[@]}") ;;
+    -h | --help) usage && exit ;;
+    *) wrong_usage "tools/setup.sh: unknown option $argument" ;;
+  esac
+done
+
+install_packages "${packages[@]}"
+provide_dependencies
+say "ready: $(dependencies_file)"
