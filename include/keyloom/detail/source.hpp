@@ -1,0 +1,41 @@
+// The erased event source: what `event_source<Store>` forwards to. Implemented in actors/source.cpp.
+#pragma once
+
+#include <keyloom/detail/stage_base.hpp>
+#include <keyloom/source_config.hpp>
+
+#include <caf/fwd.hpp>
+
+#include <functional>
+#include <memory>
+
+namespace keyloom::detail {
+
+using handler_function = std::function<outcome(turn&, const record&)>;
+
+/// Makes the store of a partition; the result is kept by its partition and freed with it.
+using store_factory = std::function<std::shared_ptr<void>(const std::string& topic, int32_t partition)>;
+
+class source {
+public:
+  virtual ~source() = default;
+
+  /// The steps that define a source; allowed before `start` only.
+  virtual void add_route(std::string type, handler_function handler) = 0;
+  virtual void set_untyped_route(handler_function handler) = 0;
+  virtual void set_default_route(handler_function handler) = 0;
+  virtual uint32_t add_stage(std::unique_ptr<stage_base> stage) = 0;
+
+  virtual caf::error start() = 0;
+  virtual void stop() = 0;
+  virtual int run() = 0;
+  virtual source_state state() const = 0;
+};
+
+/// `make_store` is empty for a source without a store.
+std::unique_ptr<source> make_source(caf::actor_system& system, source_config cfg, store_factory make_store);
+
+/// The error of a record whose value is null where its route expects one.
+caf::error null_value_error();
+
+} // namespace keyloom::detail

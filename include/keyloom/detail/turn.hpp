@@ -1,0 +1,40 @@
+// What the runtime lends to a handler or finalizer while it runs: the erased side of `context`.
+// Implemented by the partition (runtime/core/partition.hpp) and by fakes in tests. Used on the
+// partition's thread, during a turn only.
+#pragma once
+
+#include <keyloom/detail/job.hpp>
+#include <keyloom/outcome.hpp>
+#include <keyloom/record.hpp>
+
+#include <chrono>
+
+namespace keyloom::detail {
+
+class turn {
+public:
+  virtual const record& input() const = 0;
+  virtual const std::string& topic() const = 0;
+  virtual int32_t partition() const = 0;
+  virtual std::chrono::system_clock::time_point now() const = 0;
+
+  /// Keeps an output until the event is released; dropped when the turn fails.
+  virtual void forward(outgoing_record&& rec) = 0;
+
+  /// A blank job of this stage for the caller to fill and `submit`.
+  virtual job& blank_job(uint32_t stage) = 0;
+
+  /// Schedules a filled job at the end of this turn; dropped when the turn fails.
+  virtual outcome submit(job& filled) = 0;
+
+  /// The store of the partition, or null in a source without one.
+  virtual void* store() = 0;
+
+  /// The turn is about to change the store: from here on it cannot be undone.
+  virtual void store_changes() = 0;
+
+protected:
+  ~turn() = default;
+};
+
+} // namespace keyloom::detail

@@ -1,0 +1,80 @@
+// Every error keyloom itself raises, one sentence each. A message that carries one of these always
+// names what failed (stage, key, topic, partition, offset), why, and the setting or step that mends it.
+// Any thread; values only.
+#pragma once
+
+#include <caf/default_enum_inspect.hpp>
+#include <caf/error.hpp>
+#include <caf/type_id.hpp>
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+namespace keyloom {
+
+enum class errc : uint8_t {
+  /// A setting has a value that cannot work; the message names the setting and the allowed range.
+  bad_config = 1,
+  /// No broker answered within the connect timeout.
+  broker_unreachable,
+  /// The topic does not exist on the cluster.
+  topic_missing,
+  /// The record's bytes are not what the codec of its route expects.
+  decode_failed,
+  /// A value could not be written by the codec of its target.
+  encode_failed,
+  /// The record's type has no handler and the source has no default handler.
+  no_handler,
+  /// A handler threw an exception.
+  handler_failed,
+  /// A processor threw an exception.
+  processor_failed,
+  /// A finalizer threw an exception.
+  finalizer_failed,
+  /// A turn returned `incomplete`, but no job is pending that could complete its event.
+  nothing_pending,
+  /// A handler actor died while it held the job, and again when the job was tried once more.
+  handler_actor_died,
+  /// A handler actor answered with another type than its stage expects.
+  wrong_result_type,
+  /// The broker refused an outgoing record.
+  produce_failed,
+  /// An offset could not be committed.
+  commit_failed,
+  /// The committed offset is outside of what the topic still holds.
+  offset_out_of_range,
+  /// A turn failed after it had changed a store that cannot undo.
+  store_damaged,
+  /// An operation of the Kafka client failed; the message holds its own words.
+  kafka_failed,
+  /// The call is not allowed in the object's present state.
+  wrong_state,
+  /// One or more partitions stopped because of an error.
+  partition_stopped,
+};
+
+/// The name of `x`, e.g. "topic_missing". `x` must be one of the named values.
+std::string to_string(errc x);
+
+/// Parses a name as printed by `to_string`. Needed by CAF's inspection.
+bool from_string(std::string_view name, errc& x);
+
+/// Reads `x` from its integer value. Needed by CAF's inspection.
+bool from_integer(std::underlying_type_t<errc> value, errc& x);
+
+template <class Inspector>
+bool inspect(Inspector& f, errc& x) {
+  return caf::default_enum_inspect(f, x);
+}
+
+/// The text of `err` for people: the sentence it carries, or else its code's name.
+std::string describe(const caf::error& err);
+
+} // namespace keyloom
+
+// keyloom's type ids start at 1000, so that users keep CAF's usual first id (200).
+CAF_BEGIN_TYPE_ID_BLOCK(keyloom_errors, 1000)
+  CAF_ADD_TYPE_ID(keyloom_errors, (keyloom::errc))
+CAF_END_TYPE_ID_BLOCK(keyloom_errors)
+CAF_ERROR_CODE_ENUM(keyloom::errc)

@@ -1,0 +1,13 @@
+// Everything a program usually needs. Opt-in beside it: <keyloom/codec/json.hpp>, <keyloom/handler_actor.hpp>.
+#pragma once
+
+#include <keyloom/codec.hpp>
+#include <keyloom/context.hpp>
+#include <keyloom/event_source.hpp>
+#include <keyloom/exec_main.hpp>
+#include <keyloom/outcome.hpp>
+#include <keyloom/preset.hpp>
+#include <keyloom/processor.hpp>
+#include <keyloom/record.hpp>
+#include <keyloom/source_config.hpp>
+#include <keyloom/stage.hpp>

@@ -1,0 +1,113 @@
+// The settings of an event source. What is set in code is a default: the same setting in the configuration
+// file or on the command line (--keyloom.group, --keyloom.commit.interval, ...) wins, so that a program can
+// be deployed elsewhere without a change.
+#pragma once
+
+#include <keyloom/record.hpp>
+
+#include <caf/error.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace keyloom {
+
+/// When the outputs of a complete event are handed to the producer.
+enum class output_order : uint8_t {
+  by_key,   ///< no earlier than those of the events of its record key before it
+  by_event, ///< no earlier than those of any event before it in the partition
+  none,     ///< as events complete
+};
+
+/// When the handler of a key's next event runs.
+enum class key_turns : uint8_t {
+  automatic,   ///< serial with a store, interleaved without one
+  interleaved, ///< at once, while jobs of the key's earlier events are pending
+  serial,      ///< when the key's earlier events are complete
+};
+
+/// What becomes of an event whose turn failed.
+enum class failure_action : uint8_t {
+  stop_partition, ///< its partition stops, the others go on; the source ends with an error
+  stop_source,    ///< the source drains and ends with an error
+  skip,           ///< logged and counted, then the event counts as complete
+};
+
+struct source_config {
+  /// Consumer group. Required.
+  std::string group;
+
+  /// Topic to read. Required; must exist.
+  std::string topic;
+
+  /// Bootstrap brokers, HOST:PORT[,...].
+  std::string brokers = "127.0.0.1:9092";
+
+  keyloom::output_order output_order = keyloom::output_order::by_key;
+  keyloom::key_turns key_turns = keyloom::key_turns::automatic;
+  failure_action on_error = failure_action::stop_partition;
+
+  /// With interleaved turns, the handlers of a key wait until all its held events are released once this
+  /// many are held, or this time has passed since the first was: a hot key cannot hold itself forever.
+  uint32_t chain_limit = 1000;
+  std::chrono::milliseconds chain_time{1000};
+
+  /// How often offsets are committed.
+  std::chrono::milliseconds commit_interval{100};
+
+  /// Records of one partition that may be taken in and not out; without credit its queue is not
+  /// drained, and the records stay with the client.
+  uint32_t credit = 5000;
+
+  /// Records of one partition beyond its oldest one that is not out; intake waits at the limit.
+  uint32_t window = 1'000'000;
+
+  /// How long a revoked partition may finish what it began before it is given up.
+  std::chrono::milliseconds drain_deadline{1000};
+
+  /// How long `stop` waits for work in progress before it commits what is out and leaves.
+  std::chrono::milliseconds stop_deadline{30000};
+
+  /// How long `start` waits for a broker to answer.
+  std::chrono::milliseconds connect_timeout{30000};
+
+  /// librdkafka properties of consumer and producer, passed through, e.g. {"security.protocol", "SSL"}.
+  std::map<std::string, std::string> kafka = {};
+};
+
+/// Where a partition is in its life.
+enum class lifecycle : uint8_t { unassigned, active, draining, stopped };
+
+std::string to_string(lifecycle x);
+
+/// One partition, as `event_source::state` saw it.
+struct partition_state {
+  std::string topic;
+  int32_t partition = 0;
+  keyloom::lifecycle lifecycle = lifecycle::unassigned;
+  int64_t position = -1;  ///< next offset to take in
+  int64_t committed = -1; ///< last offset committed by this assignment; -1 before the first
+  uint64_t in_flight = 0; ///< records taken in and not out
+  std::string error;      ///< why it stopped
+};
+
+/// A source, as `event_source::state` saw it. Counters run from `start`.
+struct source_state {
+  bool running = false;
+  std::vector<partition_state> partitions;
+  uint64_t records = 0;       ///< taken in
+  uint64_t out = 0;           ///< out: complete, outputs acknowledged
+  uint64_t skipped = 0;       ///< given up by failure_action::skip
+  uint64_t forwarded = 0;     ///< output records acknowledged
+  uint64_t commits = 0;       ///< commits acknowledged
+  uint64_t in_flight_max = 0; ///< most records in flight at once
+  /// First record taken in and last commit acknowledged, on the steady clock; zero before.
+  std::chrono::steady_clock::time_point first_record{};
+  std::chrono::steady_clock::time_point last_commit{};
+  std::vector<std::string> errors; ///< of stopped partitions and of the source itself
+};
+
+} // namespace keyloom

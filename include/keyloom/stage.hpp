@@ -1,0 +1,113 @@
+// Stages: named asynchronous steps of an event. A turn schedules a job for a key; the stage's processor
+// works on it off the partition, its finalizer is called with the result back in the partition, where it
+// may schedule into a further stage.
+#pragma once
+
+#include <keyloom/context.hpp>
+#include <keyloom/detail/stage_base.hpp>
+
+#include <functional>
+
+namespace keyloom {
+
+/// A handle to a stage; copy it into handlers and finalizers.
+template <class Job>
+class stage_handle {
+public:
+  /// Made by `event_source::stage`.
+  stage_handle(uint32_t index, void (*fill)(detail::job&, Job&&)) : index_(index), fill_(fill) {}
+
+  /// Gives `job` to the stage, behind all earlier jobs of `key`. The key is copied before the job is
+  /// moved, so it may live in the job. Returns `incomplete`, for the turn to return.
+  outcome schedule(context_base& ctx, std::string_view key, Job&& job) const {
+    auto& turn = ctx.impl();
+    auto& blank = turn.blank_job(index_);
+    auto& input = turn.input();
+    if (key.data() == input.key.data() && key.size() == input.key.size() && input.has_key()) {
+      blank.key = input.key; // lives as long as the event
+      blank.key_hash = input.key_hash;
+    } else {
+      blank.own_key.assign(key);
+      blank.key = blank.own_key;
+      blank.key_hash = std::hash<std::string_view>{}(key);
+    }
+    fill_(blank, std::move(job));
+    return turn.submit(blank);
+  }
+
+  outcome schedule(context_base& ctx, std::string_view key, const Job& job) const {
+    return schedule(ctx, key, Job{job});
+  }
+
+private:
+  uint32_t index_;
+  void (*fill_)(detail::job&, Job&&);
+};
+
+namespace detail {
+
+/// Stands for a finalizer that was not given.
+struct no_finalizer {};
+
+template <class Store, class Job, class Result, class Processor, class Finalizer>
+class typed_stage final : public stage_base {
+public:
+  using job_type = typed_job<Job, Result>;
+  using result_type = caf::expected<Result>;
+
+  typed_stage(std::string name, stage_limits limits, Processor processor, Finalizer finalizer)
+    : stage_base(std::move(name), Processor::kind, limits),
+      processor_(std::move(processor)),
+      finalizer_(std::move(finalizer)) {}
+
+  static void fill(job& j, Job&& payload) { cast(j).payload.emplace(std::move(payload)); }
+
+  std::unique_ptr<job> make_job() const override { return std::make_unique<job_type>(); }
+
+  void process(job& j) override {
+    if constexpr (Processor::kind != processor_kind::actor) {
+      auto& typed = cast(j);
+      using returned = decltype(processor_.call(j.key, *typed.payload));
+      if constexpr (std::is_void_v<returned>) {
+        processor_.call(j.key, *typed.payload);
+        typed.result.emplace();
+      } else {
+        typed.result.emplace(processor_.call(j.key, *typed.payload));
+      }
+    }
+  }
+
+  void fail(job& j, caf::error reason) override { cast(j).result.emplace(std::move(reason)); }
+
+  outcome finalize(turn& t, job& j) override {
+    auto& typed = cast(j);
+    if constexpr (std::is_same_v<Finalizer, no_finalizer>) {
+      return *typed.result ? complete : outcome{typed.result->error()};
+    } else {
+      context<Store> ctx{t};
+      return finalizer_(ctx, j.key, *typed.payload, std::move(*typed.result));
+    }
+  }
+
+  void clear(job& j) override {
+    cast(j).payload.reset();
+    cast(j).result.reset();
+  }
+
+  actor_port* handlers() override {
+    if constexpr (Processor::kind == processor_kind::actor)
+      return &processor_;
+    else
+      return nullptr;
+  }
+
+private:
+  static job_type& cast(job& j) { return static_cast<job_type&>(j); }
+
+  Processor processor_;
+  Finalizer finalizer_;
+};
+
+} // namespace detail
+
+} // namespace keyloom

@@ -1,0 +1,35 @@
+// An event: a record while it is being worked on. Made when its handler is called or has to wait, gone when it
+// is out. One thread: its partition's.
+#pragma once
+
+#include "runtime/core/tracker.hpp"
+
+#include <keyloom/record.hpp>
+
+namespace keyloom::core {
+
+class work_memory;
+struct key_chain;
+
+struct event {
+  record_batch_ptr batch;             ///< keeps the record's memory
+  tracker::open_batch* home = nullptr;
+  uint32_t index = 0;                 ///< of the record in its batch
+
+  uint32_t open_jobs = 0;             ///< jobs whose finalizers have not run
+  uint32_t unacknowledged = 0;        ///< outputs handed to the producer and not reported
+  bool failed = false;                ///< skipped by policy: no further turns
+  bool complete = false;
+  bool waiting = false;               ///< its handler has not been called yet
+
+  std::vector<outgoing_record> outputs; ///< of turns that ended well
+  key_chain* chain = nullptr;           ///< events of the same key, while order matters
+  event* next_in_chain = nullptr;
+  work_memory* memory = nullptr;
+  event* next_free = nullptr;
+
+  const keyloom::record& record() const { return batch->records()[index]; }
+  uint64_t sequence() const { return home->first_sequence + index; }
+};
+
+} // namespace keyloom::core
