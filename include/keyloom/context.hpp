@@ -20,7 +20,7 @@ public:
   /// The record of the event; in a finalizer, too.
   const record& input() const { return turn_->input(); }
   const std::string& topic() const { return turn_->topic(); }
-  int32_t partition() const { return turn_->partition(); }
+  int32_t partition() const { return turn_->partition_id(); }
   int64_t offset() const { return turn_->input().offset; }
 
   /// Wall-clock time of this turn.

@@ -19,10 +19,12 @@ struct event {
   uint32_t open_jobs = 0;             ///< jobs whose finalizers have not run
   uint32_t unacknowledged = 0;        ///< outputs handed to the producer and not reported
   bool failed = false;                ///< skipped by policy: no further turns
+  bool refused = false;               ///< an output was refused: it will not get out
   bool complete = false;
   bool waiting = false;               ///< its handler has not been called yet
 
   std::vector<outgoing_record> outputs; ///< of turns that ended well
+  uint32_t next_output = 0;             ///< the first one the producer does not have yet
   key_chain* chain = nullptr;           ///< events of the same key, while order matters
   event* next_in_chain = nullptr;
   work_memory* memory = nullptr;

@@ -15,7 +15,7 @@ class turn {
 public:
   virtual const record& input() const = 0;
   virtual const std::string& topic() const = 0;
-  virtual int32_t partition() const = 0;
+  virtual int32_t partition_id() const = 0;
   virtual std::chrono::system_clock::time_point now() const = 0;
 
   /// Keeps an output until the event is released; dropped when the turn fails.

@@ -1,0 +1,41 @@
+// Numbers that one thread writes and others read: what the poller needs to know of a partition, and what
+// `event_source::state` shows. Written once a message, not once a record.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+namespace keyloom::core {
+
+/// Of one stage, over all partitions: what intake looks at.
+struct stage_meter {
+  std::atomic<int64_t> jobs{0}; ///< scheduled and not finalized
+  std::atomic<int64_t> keys{0}; ///< with such jobs
+};
+
+/// Of one source.
+struct source_meter {
+  std::atomic<uint64_t> records{0};
+  std::atomic<uint64_t> out{0};
+  std::atomic<uint64_t> skipped{0};
+  std::atomic<uint64_t> forwarded{0};
+  std::atomic<uint64_t> commits{0};
+  std::atomic<int64_t> in_flight{0};
+  std::atomic<int64_t> in_flight_max{0};
+  std::atomic<std::chrono::steady_clock::rep> first_record{0};
+  std::atomic<std::chrono::steady_clock::rep> last_commit{0};
+};
+
+/// Of one assignment of a partition. The poller takes records in while `open`, `in_flight` is below the credit
+/// and `window` below its limit.
+struct partition_meter {
+  std::atomic<bool> open{false};
+  std::atomic<bool> starved{false};  ///< the poller waits for credit: wake it when some comes back
+  std::atomic<int64_t> in_flight{0}; ///< taken in by the poller and not out
+  std::atomic<int64_t> window{0};    ///< from the oldest event not out to the newest
+  std::atomic<int64_t> position{-1};
+  std::atomic<int64_t> committed{-1};
+};
+
+} // namespace keyloom::core

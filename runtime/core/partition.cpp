@@ -1,0 +1,265 @@
+#include "runtime/core/partition.hpp"
+
+#include <caf/make_counted.hpp>
+
+#include <algorithm>
+
+namespace keyloom::core {
+
+namespace {
+
+order_gate::settings gate_settings(const plan& source) {
+  auto& cfg = source.config;
+  return {cfg.output_order, source.serial(), cfg.chain_limit, cfg.chain_time};
+}
+
+} // namespace
+
+partition::partition(std::string topic, int32_t number, int64_t position, shared common,
+                     partition_meter& meter, ports out)
+  : topic_(std::move(topic)),
+    number_(number),
+    common_(std::move(common)),
+    meter_(meter),
+    out_(out),
+    memory_(caf::make_counted<work_memory>(common_.source)),
+    tracker_(position),
+    gate_(gate_settings(*common_.source)) {
+  auto& stages = common_.source->stages;
+  stages_.reserve(stages.size());
+  for (uint32_t i = 0; i < stages.size(); ++i)
+    stages_.emplace_back(i, stages[i]->kind(), common_.stages[i], out_.runs);
+  meter_.position = position;
+}
+
+void partition::open() {
+  try {
+    if (common_.source->make_store)
+      store_ = common_.source->make_store(topic_, number_);
+    meter_.open = true;
+  } catch (const std::exception& ex) {
+    stop(caf::make_error(errc::handler_failed, "topic " + topic_ + ", partition " + std::to_string(number_)
+                                                 + ": the store's factory threw: " + ex.what()));
+  }
+}
+
+void partition::take(record_batch_ptr batch) {
+  if (state_ != lifecycle::active)
+    return;
+  now_ = out_.clock.now();
+  auto count = static_cast<int64_t>(batch->records().size());
+  meter_.position.store(batch->next_offset(), std::memory_order_relaxed);
+  common_.totals.records.fetch_add(static_cast<uint64_t>(count), std::memory_order_relaxed);
+  auto in_flight = common_.totals.in_flight.fetch_add(count, std::memory_order_relaxed) + count;
+  auto& max = common_.totals.in_flight_max;
+  for (auto seen = max.load(); seen < in_flight && !max.compare_exchange_weak(seen, in_flight);) {
+    // another partition moved the maximum: look again
+  }
+  auto& home = tracker_.open(batch);
+  if (count > 0)
+    backlog_.push_back({&home, std::move(batch)});
+  take_backlog_in();
+  settle();
+}
+
+void partition::finished(run&& part) {
+  now_ = out_.clock.now();
+  while (auto* j = part.take())
+    finalize(*j);
+  take_backlog_in();
+  settle();
+}
+
+void partition::delivered(std::span<delivery> reports) {
+  now_ = out_.clock.now();
+  for (auto& report : reports) {
+    auto& ev = *report.ev;
+    --ev.unacknowledged;
+    if (report.refused) {
+      refuse(ev, report.refused);
+      continue;
+    }
+    ++forwarded_count_;
+    if (ev.unacknowledged == 0 && ev.next_output == ev.outputs.size() && !ev.refused)
+      out(ev);
+  }
+  retry_unsent();
+}
+
+void partition::retry_unsent() {
+  while (!unsent_.empty()) {
+    auto& ev = *unsent_.front();
+    unsent_.pop_front();
+    if (!produce_outputs(ev)) {
+      unsent_.push_front(&ev);
+      break;
+    }
+    if (ev.unacknowledged == 0 && !ev.refused)
+      out(ev);
+  }
+  take_backlog_in();
+  settle();
+}
+
+void partition::begin_drain() {
+  meter_.open = false;
+  backlog_.clear();
+  if (state_ == lifecycle::active)
+    state_ = lifecycle::draining;
+}
+
+bool partition::drained() const {
+  return stopped() ? waiting_acks_ == 0 : open_turns_ == 0;
+}
+
+void partition::give_up() {
+  meter_.open = false;
+  memory_->give_up();
+  backlog_.clear();
+  for (auto& stage : stages_)
+    stage.give_up();
+  common_.totals.in_flight.fetch_sub(static_cast<int64_t>(tracker_.in_flight()), std::memory_order_relaxed);
+  state_ = lifecycle::unassigned;
+}
+
+void partition::take_backlog_in() {
+  while (!backlog_.empty() && takes_in()) {
+    auto& from = backlog_.front();
+    auto& ev = memory_->make_event();
+    ev.home = from.home;
+    ev.index = from.next++;
+    if (from.next < from.batch->records().size()) {
+      ev.batch = from.batch;
+    } else {
+      ev.batch = std::move(from.batch);
+      backlog_.pop_front();
+    }
+    if (gate_.enter(ev, now_))
+      handle(ev);
+  }
+  for (auto& stage : stages_)
+    stage.flush();
+}
+
+bool partition::takes_in() const {
+  if (state_ != lifecycle::active || !unsent_.empty())
+    return false;
+  return std::all_of(stages_.begin(), stages_.end(), [this](const stage_queue& queue) {
+    return queue.accepts(common_.source->stages[queue.index()]->limits());
+  });
+}
+
+void partition::complete(event& ev) {
+  gate_.completed(ev, now_, permits_);
+  go_on();
+}
+
+void partition::go_on() {
+  if (going_on_) // called by a handler that runs below: the loop comes to it
+    return;
+  going_on_ = true;
+  for (size_t released = 0, runnable = 0; state_ != lifecycle::stopped;) {
+    if (released < permits_.released.size())
+      release(*permits_.released[released++]);
+    else if (runnable < permits_.runnable.size() && state_ == lifecycle::active)
+      handle(*permits_.runnable[runnable++]);
+    else
+      break;
+  }
+  permits_.released.clear();
+  permits_.runnable.clear();
+  going_on_ = false;
+}
+
+void partition::release(event& ev) {
+  ++waiting_acks_;
+  if (!unsent_.empty() || !produce_outputs(ev))
+    unsent_.push_back(&ev);
+  else if (ev.unacknowledged == 0 && !ev.refused)
+    out(ev);
+}
+
+bool partition::produce_outputs(event& ev) {
+  while (ev.next_output < ev.outputs.size()) {
+    caf::error reason;
+    ++ev.unacknowledged;
+    switch (out_.outputs.produce(ev, ev.outputs[ev.next_output], reason)) {
+      case output_port::verdict::accepted:
+        ++ev.next_output;
+        break;
+      case output_port::verdict::queue_full:
+        --ev.unacknowledged;
+        return false;
+      case output_port::verdict::refused:
+        --ev.unacknowledged;
+        refuse(ev, reason);
+        return true;
+    }
+  }
+  return true;
+}
+
+void partition::refuse(event& ev, const caf::error& reason) {
+  if (!std::exchange(ev.refused, true))
+    --waiting_acks_;
+  stop(located(ev, nullptr, reason));
+}
+
+void partition::out(event& ev) {
+  tracker_.out(*ev.home, ev.index);
+  ++out_count_;
+  --open_turns_;
+  --waiting_acks_;
+  memory_->recycle(ev);
+}
+
+void partition::fail(event& ev, caf::error reason) {
+  if (store_changed_) {
+    stop(caf::make_error(errc::store_damaged, describe(reason) + "; the turn had changed the store, which "
+                                                                 "cannot undo it, so the partition stops"));
+    return;
+  }
+  if (common_.source->config.on_error != failure_action::skip) {
+    stop(std::move(reason));
+    return;
+  }
+  out_.incidents.skipped(reason);
+  ++skipped_count_;
+  ev.failed = true;
+  if (ev.open_jobs > 0)
+    gate_.hold(ev, now_);
+  else
+    complete(ev);
+}
+
+void partition::stop(caf::error reason) {
+  if (state_ == lifecycle::stopped)
+    return;
+  state_ = lifecycle::stopped;
+  stop_reason_ = describe(reason);
+  meter_.open = false;
+  backlog_.clear();
+  waiting_acks_ -= unsent_.size();
+  unsent_.clear();
+  memory_->give_up();
+  out_.incidents.stopped(reason);
+}
+
+void partition::settle() {
+  auto& totals = common_.totals;
+  if (skipped_count_ > 0)
+    totals.skipped.fetch_add(std::exchange(skipped_count_, 0), std::memory_order_relaxed);
+  if (forwarded_count_ > 0)
+    totals.forwarded.fetch_add(std::exchange(forwarded_count_, 0), std::memory_order_relaxed);
+  meter_.window.store(static_cast<int64_t>(tracker_.window()), std::memory_order_relaxed);
+  if (out_count_ == 0)
+    return;
+  auto count = std::exchange(out_count_, 0);
+  totals.out.fetch_add(count, std::memory_order_relaxed);
+  totals.in_flight.fetch_sub(static_cast<int64_t>(count), std::memory_order_relaxed);
+  meter_.in_flight.fetch_sub(static_cast<int64_t>(count));
+  if (meter_.starved.exchange(false))
+    out_.intake.credit_returned();
+}
+
+} // namespace keyloom::core

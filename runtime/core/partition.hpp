@@ -1,0 +1,148 @@
+// One assignment of a partition: takes records in, calls handlers and finalizers one at a time, sends jobs out and
+// outputs on, and knows what may be committed. All decisions of the partition actor are made here; the actor only
+// brings messages. Touches the partition's store (I4). Created when the partition is assigned, given up when it is
+// revoked; a later assignment is another object, so late results cannot reach it (I6).
+//
+// The way of a record: `take` opens its batch; the order gate says when its handler may run; its jobs leave as runs
+// and come back through `finished`, in order per key; when its turns are over it is complete; the gate says when it is
+// released; its outputs go to the producer and are acknowledged through `delivered`; then it is out.
+//
+// A turn is atomic: outputs and jobs are kept aside while it runs and dropped when it fails.
+#pragma once
+
+#include "runtime/core/stage_queue.hpp"
+
+#include <span>
+
+namespace keyloom::core {
+
+/// What the producer reported of one output.
+struct delivery {
+  event* ev = nullptr;
+  caf::error refused;
+};
+
+class partition final : private detail::turn {
+public:
+  struct ports {
+    run_port& runs;
+    output_port& outputs;
+    intake_port& intake;
+    incident_port& incidents;
+    const clock_port& clock;
+  };
+
+  /// What all partitions of a source share.
+  struct shared {
+    std::shared_ptr<const plan> source;
+    source_meter& totals;
+    std::span<stage_meter> stages;
+  };
+
+  partition(std::string topic, int32_t number, int64_t position, shared common, partition_meter& meter, ports out);
+
+  /// Makes the store and lets the poller take records in.
+  void open();
+
+  /// New records, or a position that moved on. The poller counted the records in the meter already.
+  void take(record_batch_ptr batch);
+
+  /// Jobs that were worked on, in the order they were sent; a long run comes back in parts.
+  void finished(run&& part);
+
+  /// Reports of the producer.
+  void delivered(std::span<delivery> reports);
+
+  /// Tries again what the producer's queue had no room for.
+  void retry_unsent();
+
+  /// Takes in nothing more; events whose handlers have not run are dropped, others may still get out.
+  void begin_drain();
+
+  /// Drained: nothing that was begun is unfinished. A stopped partition waits for acknowledgements only.
+  bool drained() const;
+
+  /// Ends all work; nothing gets out any more.
+  void give_up();
+
+  int64_t committable() { return tracker_.committable(); }
+  bool has_unsent() const { return !unsent_.empty(); }
+  bool stopped() const { return state_ == lifecycle::stopped; }
+  lifecycle state() const { return state_; }
+  const std::string& stop_reason() const { return stop_reason_; }
+  const work_memory_ptr& memory() const { return memory_; }
+
+private:
+  struct backlog_batch {
+    tracker::open_batch* home;
+    record_batch_ptr batch;
+    uint32_t next = 0; ///< index of the first record whose handler was not considered yet
+  };
+
+  // -- detail::turn ------------------------------------------------------------------------------
+  const record& input() const override { return current_->record(); }
+  const std::string& topic() const override { return topic_; }
+  int32_t partition_id() const override { return number_; }
+  std::chrono::system_clock::time_point now() const override { return out_.clock.wall_now(); }
+  void forward(outgoing_record&& rec) override { turn_outputs_.push_back(std::move(rec)); }
+  detail::job& blank_job(uint32_t stage) override { return memory_->make_job(stage); }
+  outcome submit(detail::job& filled) override;
+  void* store() override { return store_.get(); }
+  void store_changes() override { store_changed_ = true; }
+
+  // -- turns (partition_turns.cpp) ---------------------------------------------------------------
+  void handle(event& ev);
+  outcome call_handler(const record& rec);
+  outcome call_finalizer(detail::stage_base& stage, detail::job& j);
+  void finalize(detail::job& j);
+  void end_turn(event& ev, outcome result, const detail::job* j);
+  void keep_turn(event& ev);
+  void undo_turn();
+  caf::error located(const event& ev, const detail::job* j, const caf::error& reason) const;
+
+  // -- the life of events (partition.cpp) --------------------------------------------------------
+  void take_backlog_in();
+  bool takes_in() const;
+  void complete(event& ev);
+  void go_on();
+  void release(event& ev);
+  bool produce_outputs(event& ev);
+  void refuse(event& ev, const caf::error& reason);
+  void out(event& ev);
+  void fail(event& ev, caf::error reason);
+  void stop(caf::error reason);
+  void settle();
+
+  std::string topic_;
+  int32_t number_;
+  shared common_;
+  partition_meter& meter_;
+  ports out_;
+  work_memory_ptr memory_;
+  std::shared_ptr<void> store_;
+  tracker tracker_;
+  order_gate gate_;
+  std::vector<stage_queue> stages_;
+  std::deque<backlog_batch> backlog_;
+  order_gate::permits permits_;
+  bool going_on_ = false;
+  std::deque<event*> unsent_; ///< released; the first ones' outputs did not fit into the producer's queue
+  size_t waiting_acks_ = 0;   ///< events released and not out
+  lifecycle state_ = lifecycle::active;
+  std::string stop_reason_;
+  steady_time now_{}; ///< of the message being worked on
+
+  // the turn being run
+  event* current_ = nullptr;
+  std::vector<outgoing_record> turn_outputs_;
+  run turn_jobs_;
+  bool store_changed_ = false;
+
+  // what the meters do not know yet
+  uint64_t out_count_ = 0;
+  uint64_t skipped_count_ = 0;
+  uint64_t forwarded_count_ = 0;
+  uint64_t open_turns_ = 0; ///< events whose handlers ran and that are not out
+};
+
+} // namespace keyloom::core

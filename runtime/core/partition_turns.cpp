@@ -1,0 +1,119 @@
+// How the partition runs turns: calls the user's code, and keeps or undoes what it did.
+#include "runtime/core/partition.hpp"
+
+#include <algorithm>
+
+namespace keyloom::core {
+
+void partition::handle(event& ev) {
+  ++open_turns_;
+  current_ = &ev;
+  store_changed_ = false;
+  end_turn(ev, call_handler(ev.record()), nullptr);
+}
+
+outcome partition::call_handler(const record& rec) try {
+  auto& source = *common_.source;
+  if (!source.routes.empty() || source.untyped) {
+    auto type = rec.type();
+    if (!type && source.untyped)
+      return source.untyped(*this, rec);
+    if (type)
+      for (auto& route : source.routes)
+        if (route.type == *type)
+          return route.handler(*this, rec);
+  }
+  if (source.fallback)
+    return source.fallback(*this, rec);
+  auto type = rec.type();
+  return outcome{errc::no_handler, (type ? "no handler for type '" + std::string{*type} + "'"
+                                         : std::string{"no handler for records without a header 'type'"})
+                                     + "; add one with on(), or on_default()"};
+} catch (const std::exception& ex) {
+  return outcome{errc::handler_failed, std::string{"the handler threw: "} + ex.what()};
+} catch (...) {
+  return outcome{errc::handler_failed, "the handler threw something that is no std::exception"};
+}
+
+outcome partition::call_finalizer(detail::stage_base& stage, detail::job& j) try {
+  return stage.finalize(*this, j);
+} catch (const std::exception& ex) {
+  return outcome{errc::finalizer_failed, std::string{"the finalizer threw: "} + ex.what()};
+} catch (...) {
+  return outcome{errc::finalizer_failed, "the finalizer threw something that is no std::exception"};
+}
+
+outcome partition::submit(detail::job& filled) {
+  turn_jobs_.append(filled);
+  return incomplete;
+}
+
+void partition::finalize(detail::job& j) {
+  auto& ev = *j.origin;
+  --ev.open_jobs;
+  if (stopped() || ev.failed) {
+    stages_[j.stage].done(j);
+    memory_->recycle(j);
+    if (!stopped() && ev.open_jobs == 0)
+      complete(ev);
+    return;
+  }
+  current_ = &ev;
+  store_changed_ = false;
+  auto result = call_finalizer(*common_.source->stages[j.stage], j);
+  stages_[j.stage].done(j);
+  end_turn(ev, std::move(result), &j);
+  memory_->recycle(j);
+}
+
+void partition::end_turn(event& ev, outcome result, const detail::job* j) {
+  if (result.is_failed()) {
+    undo_turn();
+    fail(ev, located(ev, j, result.error()));
+    return;
+  }
+  keep_turn(ev);
+  if (ev.open_jobs > 0)
+    gate_.hold(ev, now_);
+  else if (result.is_complete())
+    complete(ev);
+  else
+    fail(ev, located(ev, j,
+                     caf::make_error(errc::nothing_pending, "the turn returned incomplete, but no job is pending "
+                                                            "that could complete the event; return complete, or "
+                                                            "what schedule() returned")));
+}
+
+void partition::keep_turn(event& ev) {
+  if (!turn_outputs_.empty()) {
+    std::move(turn_outputs_.begin(), turn_outputs_.end(), std::back_inserter(ev.outputs));
+    turn_outputs_.clear();
+  }
+  while (auto* j = turn_jobs_.take()) {
+    j->origin = &ev;
+    ++ev.open_jobs;
+    stages_[j->stage].add(*j, memory_);
+  }
+}
+
+void partition::undo_turn() {
+  turn_outputs_.clear();
+  while (auto* j = turn_jobs_.take())
+    memory_->recycle(*j);
+}
+
+caf::error partition::located(const event& ev, const detail::job* j, const caf::error& reason) const {
+  auto& rec = ev.record();
+  auto text = "topic " + topic_ + ", partition " + std::to_string(number_) + ", offset "
+              + std::to_string(rec.offset);
+  if (j != nullptr)
+    text += ", key '" + std::string{j->key} + "', stage '" + common_.source->stages[j->stage]->name() + "'";
+  else
+    text += rec.has_key() ? ", key '" + std::string{rec.key} + "'" : std::string{", no key"};
+  auto code = j != nullptr ? errc::finalizer_failed : errc::handler_failed;
+  if (reason.category() == caf::type_id_v<errc>)
+    code = static_cast<errc>(reason.code());
+  return caf::make_error(code, text + ": " + describe(reason));
+}
+
+} // namespace keyloom::core

@@ -1,0 +1,28 @@
+// A source as its user defined it: settings, routes, stages. Made on one thread before start, then shared by
+// everything that runs and never changed.
+#pragma once
+
+#include <keyloom/detail/source.hpp>
+
+namespace keyloom::core {
+
+struct plan {
+  source_config config;
+  struct route {
+    std::string type;
+    detail::handler_function handler;
+  };
+  std::vector<route> routes;
+  detail::handler_function untyped;  ///< for records without a header `type`; may be empty
+  detail::handler_function fallback; ///< for all that nothing else takes; may be empty
+  std::vector<std::unique_ptr<detail::stage_base>> stages;
+  detail::store_factory make_store; ///< empty without a store
+
+  bool serial() const {
+    if (config.key_turns == key_turns::automatic)
+      return static_cast<bool>(make_store);
+    return config.key_turns == key_turns::serial;
+  }
+};
+
+} // namespace keyloom::core

@@ -1,0 +1,94 @@
+// The events and jobs of one assignment of a partition. They are recycled, so that in the long run nothing is
+// allocated for a record, and they live until the partition was given up *and* the last call that still works
+// on one of its jobs has returned: whoever works on a job holds a reference. What the partition's own thread does
+// (make, recycle) and what others do (look at `given_up`, drop their reference) is marked below.
+#pragma once
+
+#include "runtime/core/event.hpp"
+#include "runtime/core/plan.hpp"
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+
+namespace keyloom::core {
+
+class work_memory : public caf::ref_counted {
+public:
+  explicit work_memory(std::shared_ptr<const plan> source);
+  ~work_memory() override;
+
+  const plan& source() const { return *plan_; }
+
+  // -- the partition's thread --------------------------------------------------------------------
+
+  event& make_event();
+  void recycle(event& ev);
+  detail::job& make_job(uint32_t stage);
+  void recycle(detail::job& j);
+
+  /// No call that has not begun may begin.
+  void give_up() { given_up_.store(true, std::memory_order_release); }
+
+  /// Called when the last reference is gone, on the thread that dropped it.
+  void on_gone(std::function<void()> callback) { gone_ = std::move(callback); }
+
+  // -- any thread --------------------------------------------------------------------------------
+
+  bool given_up() const { return given_up_.load(std::memory_order_acquire); }
+
+private:
+  std::shared_ptr<const plan> plan_;
+  std::deque<event> events_;
+  event* free_events_ = nullptr;
+  std::vector<std::unique_ptr<detail::job>> jobs_;
+  std::vector<detail::job*> free_jobs_; // by stage
+  std::atomic<bool> given_up_ = false;
+  std::function<void()> gone_;
+};
+
+using work_memory_ptr = caf::intrusive_ptr<work_memory>;
+
+/// Jobs of one key, in order, that travel together; or, for a lane, jobs of several keys.
+struct run {
+  work_memory_ptr memory;
+  detail::job* first = nullptr;
+  detail::job* last = nullptr;
+  uint32_t count = 0;
+
+  bool empty() const { return first == nullptr; }
+
+  void append(detail::job& j) {
+    j.next = nullptr;
+    (first == nullptr ? first : last->next) = &j;
+    last = &j;
+    ++count;
+  }
+
+  /// Appends all jobs of `other`, which is empty afterwards.
+  void append(run&& other) {
+    if (other.empty())
+      return;
+    if (empty())
+      memory = std::move(other.memory);
+    (first == nullptr ? first : last->next) = other.first;
+    last = other.last;
+    count += other.count;
+    other = run{};
+  }
+
+  detail::job* take() {
+    auto* j = first;
+    if (j != nullptr) {
+      first = j->next;
+      --count;
+    }
+    return j;
+  }
+};
+
+/// Calls the stage's function for a job; what it throws becomes the job's result. The processor's thread.
+void process(detail::stage_base& stage, detail::job& j) noexcept;
+
+} // namespace keyloom::core
