@@ -1,0 +1,211 @@
+#include "runtime/kafka/cluster.hpp"
+
+#include "runtime/kafka/cluster_impl.hpp"
+#include "runtime/kafka/conf.hpp"
+#include "runtime/kafka/errors.hpp"
+#include "runtime/kafka/partition_list.hpp"
+
+#include <algorithm>
+
+namespace keyloom::kafka {
+
+namespace {
+
+// What asking rests on. The user's properties are meant for consumer and producer as well, so these
+// replace the user's instead of refusing them.
+std::vector<forced_property> forced(const std::string& brokers, bool auto_create) {
+  return {
+    brokers_property(brokers),
+    {"allow.auto.create.topics", auto_create ? "true" : "false", "asking creates nothing"},
+    {"isolation.level", "read_uncommitted", "watermarks are those of the log"},
+  };
+}
+
+} // namespace
+
+// -- reaching it ----------------------------------------------------------------------------------
+
+caf::expected<client_handle> cluster::impl::connect(bool auto_create) const {
+  auto must = forced(brokers, auto_create);
+  auto wanted = user;
+  wanted.erase("allow.auto.create.topics");
+  wanted.erase("isolation.level");
+  auto conf = make_conf({{"client.id", "keyloom"}}, wanted, must);
+  if (!conf)
+    return std::move(conf.error());
+  // The log is not wanted: what matters comes as an error of the call, or as an event.
+  rd_kafka_conf_set_log_cb(conf->get(), nullptr);
+  rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_ERROR);
+  return make_client(RD_KAFKA_CONSUMER, std::move(*conf));
+}
+
+// Why nobody answers comes as an event, not with the call that got no answer.
+void cluster::impl::listen(std::chrono::milliseconds timeout) {
+  deadline until{timeout};
+  for (;;) {
+    event_handle event{rd_kafka_queue_poll(events.get(), until.left_ms())};
+    if (!event)
+      return;
+    if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+      last_problem = rd_kafka_event_error_string(event.get());
+  }
+}
+
+caf::error cluster::impl::unreachable() const {
+  auto why = last_problem.empty() ? std::string{"no answer"} : last_problem;
+  return caf::make_error(errc::broker_unreachable,
+                         "no Kafka broker answers at " + brokers + ": " + why
+                           + "; check the setting `brokers` (HOST:PORT), that the broker runs, and "
+                             "the property security.protocol");
+}
+
+caf::expected<metadata_handle> cluster::impl::ask(rd_kafka_t* asking, const std::string& topic,
+                                                  const deadline& until) {
+  // A request that was sent before the connection broke never answers: better to ask again.
+  constexpr std::chrono::milliseconds patience{2000};
+  topic_handle handle;
+  if (!topic.empty()) {
+    handle.reset(rd_kafka_topic_new(asking, topic.c_str(), nullptr));
+    if (!handle)
+      return translate(rd_kafka_last_error(), errc::kafka_failed, "cannot look up topic " + topic);
+  }
+  const rd_kafka_metadata_t* found = nullptr;
+  auto code = rd_kafka_metadata(asking, 0, handle.get(), &found,
+                                to_ms(std::min(until.left(), patience)));
+  metadata_handle answer{found};
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    listen(std::min(until.left(), ask_again));
+    return unreachable();
+  }
+  return answer;
+}
+
+caf::error cluster::wait_until_reachable(std::chrono::milliseconds timeout) {
+  deadline until{timeout};
+  for (;;) {
+    auto answer = impl_->ask(impl_->client.get(), {}, until);
+    if (answer)
+      return {};
+    if (until.passed())
+      return std::move(answer.error());
+  }
+}
+
+// -- reading it -----------------------------------------------------------------------------------
+
+caf::expected<int32_t> cluster::impl::count(rd_kafka_t* asking, const std::string& topic,
+                                            const deadline& until) {
+  for (;;) {
+    auto answer = ask(asking, topic, until);
+    if (!answer) {
+      if (answer.error() != errc::broker_unreachable || until.passed())
+        return std::move(answer.error());
+      continue;
+    }
+    if ((*answer)->topic_cnt == 0)
+      return translate(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, errc::topic_missing,
+                       "cannot look up topic " + topic);
+    const auto& found = (*answer)->topics[0];
+    auto no_leader = [](const rd_kafka_metadata_partition_t& x) { return x.leader < 0; };
+    auto electing = found.err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
+                    || std::any_of(found.partitions, found.partitions + found.partition_cnt,
+                                   no_leader);
+    if (found.err == RD_KAFKA_RESP_ERR_NO_ERROR && (!electing || until.passed()))
+      return found.partition_cnt;
+    if (!electing || until.passed())
+      return translate(found.err, errc::kafka_failed, "cannot look up topic " + topic);
+    listen(std::min(until.left(), ask_again));
+  }
+}
+
+caf::expected<int32_t> cluster::partition_count(const std::string& topic,
+                                                std::chrono::milliseconds timeout) {
+  return impl_->count(impl_->client.get(), topic, deadline{timeout});
+}
+
+caf::expected<std::vector<watermarks>> cluster::query_watermarks(const std::string& topic,
+                                                                 std::chrono::milliseconds timeout) {
+  deadline until{timeout};
+  auto partitions = impl_->count(impl_->client.get(), topic, until);
+  if (!partitions)
+    return std::move(partitions.error());
+  std::vector<watermarks> result(static_cast<size_t>(*partitions));
+  for (int32_t i = 0; i < *partitions; ++i) {
+    auto& [low, high] = result[static_cast<size_t>(i)];
+    auto code = rd_kafka_query_watermark_offsets(impl_->client.get(), topic.c_str(), i, &low, &high,
+                                                 until.left_ms());
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return translate(code, errc::kafka_failed,
+                       "cannot read where " + name_of(topic.c_str(), i) + " begins and ends");
+  }
+  return result;
+}
+
+namespace {
+
+caf::expected<std::vector<partition_offset>> offsets_in(rd_kafka_event_t* answer,
+                                                        const std::string& what) {
+  if (auto code = rd_kafka_event_error(answer))
+    return translate(code, errc::kafka_failed, what, rd_kafka_event_error_string(answer));
+  size_t groups = 0;
+  auto** result = rd_kafka_ListConsumerGroupOffsets_result_groups(
+    rd_kafka_event_ListConsumerGroupOffsets_result(answer), &groups);
+  if (groups != 1)
+    return caf::make_error(errc::kafka_failed, what + ": the answer names no group");
+  if (const auto* err = rd_kafka_group_result_error(result[0]))
+    return translate(rd_kafka_error_code(err), errc::kafka_failed, what, rd_kafka_error_string(err));
+  const auto* list = rd_kafka_group_result_partitions(result[0]);
+  for (int i = 0; i < list->cnt; ++i)
+    if (auto code = list->elems[i].err)
+      return translate(code, errc::kafka_failed,
+                       what + " for " + name_of(list->elems[i].topic, list->elems[i].partition));
+  return offsets_of(list);
+}
+
+} // namespace
+
+caf::expected<std::vector<partition_offset>>
+cluster::group_offsets(const std::string& group, const std::string& topic,
+                       std::chrono::milliseconds timeout) {
+  deadline until{timeout};
+  auto* client = impl_->client.get();
+  auto what = "cannot read the committed offsets of group " + group + " on " + topic;
+  auto count = impl_->count(client, topic, until);
+  if (!count)
+    return std::move(count.error());
+  std::vector<topic_partition> all;
+  for (int32_t i = 0; i < *count; ++i)
+    all.push_back({topic, i});
+  auto list = to_list(all);
+  group_offsets_handle request{rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get())};
+  queue_handle answers{rd_kafka_queue_new(client)};
+  auto* requests = request.get();
+  rd_kafka_ListConsumerGroupOffsets(client, &requests, 1, nullptr, answers.get());
+  event_handle answer{rd_kafka_queue_poll(answers.get(), until.left_ms())};
+  if (!answer) {
+    impl_->listen(std::chrono::milliseconds{0});
+    return impl_->unreachable();
+  }
+  return offsets_in(answer.get(), what);
+}
+
+// -- making it ------------------------------------------------------------------------------------
+
+cluster::cluster(std::unique_ptr<impl> ptr) : impl_(std::move(ptr)) {
+  // nop
+}
+
+cluster::~cluster() = default;
+
+caf::expected<std::unique_ptr<cluster>> cluster::make(const std::string& brokers,
+                                                      const properties& kafka) {
+  std::unique_ptr<impl> ptr{new impl{brokers, kafka}};
+  auto client = ptr->connect(false);
+  if (!client)
+    return std::move(client.error());
+  ptr->client = std::move(*client);
+  ptr->events.reset(rd_kafka_queue_get_main(ptr->client.get()));
+  return std::unique_ptr<cluster>{new cluster(std::move(ptr))};
+}
+
+} // namespace keyloom::kafka

@@ -1,0 +1,57 @@
+// What a program asks a cluster beside reading and writing: is it there, which partitions a topic has,
+// where it begins and ends, what a group has committed, and creating a topic. Every call blocks up to
+// its timeout; never call it on an actor's thread. One thread at a time.
+#pragma once
+
+#include "runtime/kafka/properties.hpp"
+
+#include <caf/expected.hpp>
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+namespace keyloom::kafka {
+
+/// Where a partition begins and ends: [low, high).
+struct watermarks {
+  int64_t low = 0;
+  int64_t high = 0;
+};
+
+class cluster {
+public:
+  /// errc::bad_config names a property the client does not take. Does not connect yet.
+  static caf::expected<std::unique_ptr<cluster>> make(const std::string& brokers,
+                                                      const properties& kafka = {});
+  ~cluster();
+
+  /// errc::broker_unreachable when no broker answers within `timeout`; its text holds the client's last
+  /// words (refused, name unknown, ...) and names the setting.
+  caf::error wait_until_reachable(std::chrono::milliseconds timeout);
+
+  /// Number of partitions of `topic`; errc::topic_missing when it does not exist. Never creates it.
+  caf::expected<int32_t> partition_count(const std::string& topic, std::chrono::milliseconds timeout);
+
+  /// Creates a topic and waits until it can be used; an existing one is fine (`partitions` is then not
+  /// compared). Works on the embedded broker, too, whose mock has no admin API (FACTS: auto-creation there
+  /// knows only the mock's default partition count, so for other counts use embedded_broker::create_topic).
+  caf::error create_topic(const std::string& topic, int32_t partitions, std::chrono::milliseconds timeout,
+                          const properties& topic_config = {});
+
+  /// Low and high watermark of each partition 0..n-1, as a read_uncommitted reader sees them.
+  caf::expected<std::vector<watermarks>> query_watermarks(const std::string& topic,
+                                                          std::chrono::milliseconds timeout);
+
+  /// What `group` has committed for each partition of `topic` (offset -1: nothing), without joining it.
+  caf::expected<std::vector<partition_offset>> group_offsets(const std::string& group,
+                                                             const std::string& topic,
+                                                             std::chrono::milliseconds timeout);
+
+private:
+  struct impl;
+  explicit cluster(std::unique_ptr<impl> ptr);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace keyloom::kafka

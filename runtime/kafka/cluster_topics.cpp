@@ -1,0 +1,113 @@
+// Creating a topic: by the admin API where there is one, by asking for it where there is none (the
+// embedded broker).
+#include "runtime/kafka/cluster_impl.hpp"
+#include "runtime/kafka/errors.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace keyloom::kafka {
+
+namespace {
+
+caf::expected<new_topic_handle> describe_topic(const std::string& topic, int32_t partitions,
+                                               const properties& topic_config,
+                                               const std::string& what) {
+  std::array<char, 512> reason{};
+  // As many replicas as the broker's default.replication.factor says.
+  new_topic_handle result{
+    rd_kafka_NewTopic_new(topic.c_str(), partitions, -1, reason.data(), reason.size())};
+  if (!result)
+    return caf::make_error(errc::bad_config, what + ": " + reason.data());
+  for (const auto& [name, value] : topic_config)
+    if (auto code = rd_kafka_NewTopic_set_config(result.get(), name.c_str(), value.c_str()))
+      return translate(code, errc::bad_config, what + " with " + name + " = " + value);
+  return result;
+}
+
+caf::error result_in(rd_kafka_event_t* answer, const std::string& what) {
+  size_t count = 0;
+  auto** topics
+    = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer), &count);
+  for (size_t i = 0; i < count; ++i) {
+    auto code = rd_kafka_topic_result_error(topics[i]);
+    const auto* why = rd_kafka_topic_result_error_string(topics[i]);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+      continue;
+    auto otherwise = code == RD_KAFKA_RESP_ERR_INVALID_CONFIG
+                         || code == RD_KAFKA_RESP_ERR_INVALID_PARTITIONS
+                         || code == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION
+                       ? errc::bad_config
+                       : errc::kafka_failed;
+    return translate(code, otherwise, what,
+                     (why == nullptr ? rd_kafka_err2str(code) : std::string{why}) + " ("
+                       + rd_kafka_err2name(code) + ")");
+  }
+  return {};
+}
+
+} // namespace
+
+caf::error cluster::create_topic(const std::string& topic, int32_t partitions,
+                                 std::chrono::milliseconds timeout,
+                                 const properties& topic_config) {
+  return impl_->create(topic, partitions, topic_config, deadline{timeout});
+}
+
+caf::error cluster::impl::create(const std::string& topic, int32_t partitions,
+                                 const properties& topic_config, const deadline& until) {
+  auto what = "cannot create topic " + topic;
+  auto wanted = describe_topic(topic, partitions, topic_config, what);
+  if (!wanted)
+    return std::move(wanted.error());
+  queue_handle answers{rd_kafka_queue_new(client.get())};
+  auto* list = wanted->get();
+  rd_kafka_CreateTopics(client.get(), &list, 1, nullptr, answers.get());
+  event_handle answer{rd_kafka_queue_poll(answers.get(), until.left_ms())};
+  if (!answer) {
+    listen(std::chrono::milliseconds{0});
+    return unreachable();
+  }
+  auto code = rd_kafka_event_error(answer.get());
+  if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
+    return create_by_asking(topic, partitions, until);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return translate(code, errc::kafka_failed, what, rd_kafka_event_error_string(answer.get()));
+  if (auto err = result_in(answer.get(), what))
+    return err;
+  return wait_for(topic, until);
+}
+
+// A topic that was just created is unknown to a broker for a moment.
+caf::error cluster::impl::wait_for(const std::string& topic, const deadline& until) {
+  for (;;) {
+    auto found = count(client.get(), topic, until);
+    if (found)
+      return {};
+    if (found.error() != errc::topic_missing || until.passed())
+      return std::move(found.error());
+    listen(std::min(until.left(), ask_again));
+  }
+}
+
+// The embedded broker creates what is asked for, with its own number of partitions.
+caf::error cluster::impl::create_by_asking(const std::string& topic, int32_t partitions,
+                                           const deadline& until) {
+  if (auto existing = count(client.get(), topic, until))
+    return {};
+  auto asking = connect(true);
+  if (!asking)
+    return std::move(asking.error());
+  auto found = count(asking->get(), topic, until);
+  if (!found)
+    return std::move(found.error());
+  if (*found == partitions)
+    return {};
+  return caf::make_error(errc::bad_config,
+                         "topic " + topic + " was created with " + std::to_string(*found)
+                           + " partitions instead of " + std::to_string(partitions)
+                           + ": this broker knows its default number only; ask for that, or create "
+                             "the topic with embedded_broker::create_topic");
+}
+
+} // namespace keyloom::kafka

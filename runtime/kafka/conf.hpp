@@ -1,0 +1,34 @@
+// From properties to a configured client. Three layers: keyloom's defaults, which the user may change;
+// the user's; and what keyloom's rules rest on, which nobody may change. A user's value that
+// contradicts the last is refused with both values named, never overruled in silence. One thread.
+#pragma once
+
+#include "runtime/kafka/handles.hpp"
+#include "runtime/kafka/properties.hpp"
+
+#include <caf/expected.hpp>
+
+#include <string>
+#include <vector>
+
+namespace keyloom::kafka {
+
+/// A property that must have this value, and why, for people who tried another.
+struct forced_property {
+  std::string name;
+  std::string value;
+  std::string why;
+};
+
+/// The layers together. Errors: errc::bad_config names the property, the value and the reason.
+caf::expected<conf_handle> make_conf(const properties& defaults, const properties& user,
+                                     const std::vector<forced_property>& forced);
+
+/// The forced property every client has: where its brokers are.
+forced_property brokers_property(const std::string& brokers);
+
+/// Starts a client. Errors: errc::bad_config, because it is combinations of properties that make
+/// librdkafka refuse.
+caf::expected<client_handle> make_client(rd_kafka_type_t type, conf_handle conf);
+
+} // namespace keyloom::kafka

@@ -1,0 +1,119 @@
+// A consumer of one group that leaves all decisions to its owner: rebalances, commits and errors come
+// out of `next_event`, records out of `drain`, partition by partition. It never pauses a partition and
+// never commits by itself: back-pressure is not draining.
+//
+// Every assigned partition's queue is taken out of the consumer's own queue before it is assigned
+// (rd_kafka_queue_forward(q, nullptr)), and the handle is kept for as long as the consumer lives,
+// because the flag sticks to the partition. Owned by the poller, which is the one thread that calls it;
+// the two functions marked "any thread" are the exception.
+#pragma once
+
+#include "runtime/core/record_batch.hpp"
+#include "runtime/kafka/properties.hpp"
+
+#include <caf/expected.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <variant>
+
+namespace keyloom::kafka {
+
+/// The group gives these partitions to us. Answer with `assign`, at once when empty (a held event
+/// stands the group still).
+struct partitions_assigned {
+  std::vector<topic_partition> partitions;
+};
+
+/// The group takes these partitions from us. Answer with `unassign`. `lost`: they are somebody else's
+/// already, so nothing may be committed.
+struct partitions_revoked {
+  std::vector<topic_partition> partitions;
+  bool lost = false;
+};
+
+/// The answer to `commit_async`. `error` is set when the call failed or any partition of it did.
+struct offsets_committed {
+  std::vector<partition_offset> offsets;
+  caf::error error;
+  bool retriable = false; ///< the same commit may be tried again under the present membership
+};
+
+/// A problem the client met. Only `fatal` ones need an answer (end the consumer), others heal.
+struct client_error {
+  caf::error error;
+  bool fatal = false;
+};
+
+/// A partition that cannot be read on, e.g. its position is outside of what the topic holds, or the
+/// topic is gone or not authorised.
+struct partition_failed {
+  topic_partition where;
+  caf::error error;
+};
+
+using consumer_event
+  = std::variant<partitions_assigned, partitions_revoked, offsets_committed, client_error, partition_failed>;
+
+class consumer {
+public:
+  struct config {
+    std::string brokers;
+    std::string group;
+    properties kafka = {};
+    /// Called from a client thread when an event or a record may be waiting; must only raise a flag.
+    std::function<void()> wake;
+    /// Receives the client's own log lines (level as syslog's: 3 error, 4 warning, 6 info), on the
+    /// thread that calls next_event.
+    std::function<void(int level, const std::string& text)> log;
+  };
+
+  /// errc::bad_config names a property the client does not take.
+  static caf::expected<std::unique_ptr<consumer>> make(config cfg);
+
+  /// Leaves the group and waits for the client's threads. Everything drained must be gone before: no,
+  /// batches are copies, only `close` should have run.
+  ~consumer();
+
+  /// Joins the group for these topics.
+  caf::error subscribe(const std::vector<std::string>& topics);
+
+  /// Takes the next waiting event, waiting up to `timeout`. Must be called at least every
+  /// max.poll.interval.ms or the group removes this member.
+  std::optional<consumer_event> next_event(std::chrono::milliseconds timeout);
+
+  /// Committed offsets of the group, as the coordinator tells. Blocks up to `timeout`.
+  caf::expected<std::vector<partition_offset>> committed(const std::vector<topic_partition>& of,
+                                                         std::chrono::milliseconds timeout);
+
+  /// Accepts an assignment and starts fetching at the given offsets (-1: the earliest record).
+  caf::error assign(const std::vector<partition_offset>& start);
+
+  /// Gives partitions back; answers `partitions_revoked`. With an empty list: answers an empty event.
+  caf::error unassign(const std::vector<topic_partition>& partitions);
+
+  /// Copies up to `max_records` records and about `max_bytes` bytes that were fetched from `where`
+  /// into a batch; null when nothing is there. Never waits. A batch without records carries a
+  /// position that moved on over control records.
+  core::record_batch_ptr drain(const topic_partition& where, size_t max_records, size_t max_bytes);
+
+  /// Sends a commit; the answer arrives as offsets_committed. Any thread.
+  caf::error commit_async(const std::vector<partition_offset>& offsets);
+
+  /// True when the group took the assignment away without asking. Any thread.
+  bool assignment_lost() const;
+
+  /// Begins leaving the group; revoke events keep coming out of next_event until `closed`.
+  void close();
+  bool closed() const;
+
+private:
+  struct impl;
+  explicit consumer(std::unique_ptr<impl> ptr);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace keyloom::kafka

@@ -1,0 +1,171 @@
+// Records, from the client's fetch buffers into a batch: the hottest code of runtime/kafka. A held
+// message pins the whole buffer it came in, so everything is copied and let go of at once.
+#include "runtime/kafka/consumer_impl.hpp"
+#include "runtime/kafka/errors.hpp"
+#include "runtime/kafka/partition_list.hpp"
+
+#include <caf/make_counted.hpp>
+
+#include <algorithm>
+
+namespace keyloom::kafka {
+
+namespace {
+
+constexpr size_t largest_chunk = 1000;
+
+// While nobody knows how large the records are, a chunk of full size could pass the byte limit by far.
+constexpr size_t first_chunk = 16;
+
+/// Messages taken out of a queue; they go back to the client whatever happens.
+class taken_messages {
+public:
+  explicit taken_messages(std::span<rd_kafka_message_t*> messages) : messages_(messages) {}
+  taken_messages(const taken_messages&) = delete;
+  taken_messages& operator=(const taken_messages&) = delete;
+
+  ~taken_messages() {
+    for (auto* message : messages_)
+      rd_kafka_message_destroy(message);
+  }
+
+private:
+  std::span<rd_kafka_message_t*> messages_;
+};
+
+std::string_view view(const void* bytes, size_t size) {
+  return {static_cast<const char*>(bytes), bytes == nullptr ? 0 : size};
+}
+
+/// Calls `f` with name and value of each header; the client parses them at the first call only.
+template <class Function>
+void for_each_header(const rd_kafka_message_t* message, Function f) {
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  size_t size = 0;
+  for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size)
+                     == RD_KAFKA_RESP_ERR_NO_ERROR;
+       ++i)
+    f(std::string_view{name}, view(value, size));
+}
+
+size_t bytes_of(const rd_kafka_message_t* message) {
+  // As record_batch stores them: one spare byte a record, two sizes a header.
+  auto result = message->key_len + message->len + 1;
+  for_each_header(message, [&result](std::string_view name, std::string_view value) {
+    result += 2 * sizeof(uint32_t) + name.size() + value.size();
+  });
+  return result;
+}
+
+caf::error problem_of(const topic_partition& where, const rd_kafka_message_t& message) {
+  return translate(message.err, errc::kafka_failed, "cannot read " + name_of(where),
+                   std::string{rd_kafka_message_errstr(&message)} + " ("
+                     + rd_kafka_err2name(message.err) + ")");
+}
+
+void copy(const rd_kafka_message_t* message, core::record_batch& into) {
+  rd_kafka_timestamp_type_t type;
+  auto timestamp = rd_kafka_message_timestamp(message, &type);
+  into.add(view(message->key, message->key_len), view(message->payload, message->len),
+           message->offset, timestamp);
+  for_each_header(message, [&into](std::string_view name, std::string_view value) {
+    into.add_header(name, value);
+  });
+}
+
+size_t chunk_size(size_t record_bytes, size_t records_left, size_t bytes_left) {
+  if (record_bytes == 0)
+    return std::min(first_chunk, records_left);
+  return std::min({largest_chunk, records_left, std::max<size_t>(bytes_left / record_bytes, 1)});
+}
+
+} // namespace
+
+core::record_batch_ptr consumer::impl::drain(const topic_partition& where, size_t max_records,
+                                             size_t max_bytes) {
+  auto i = sources.find(where);
+  if (i == sources.end())
+    return nullptr;
+  auto& from = i->second;
+  chunk.resize(largest_chunk);
+  core::record_batch_ptr result;
+  size_t records = 0;
+  size_t bytes = 0;
+  while (from.assigned && !from.failed && records < max_records && bytes < max_bytes) {
+    auto wanted = chunk_size(from.record_bytes, max_records - records, max_bytes - bytes);
+    auto got = rd_kafka_consume_batch_queue(from.queue.get(), 0, chunk.data(), wanted);
+    if (got <= 0)
+      break;
+    std::span messages{chunk.data(), static_cast<size_t>(got)};
+    taken_messages guard{messages};
+    copy_chunk(where, from, messages, result);
+    if (messages.size() < wanted)
+      break;
+    records = result ? result->records().size() : 0;
+    bytes = result ? result->bytes() : 0;
+  }
+  return result;
+}
+
+void consumer::impl::copy_chunk(const topic_partition& where, source& from,
+                                std::span<rd_kafka_message_t*> messages,
+                                core::record_batch_ptr& into) {
+  auto fails = [](const auto* message) { return ends_partition(message->err); };
+  auto failure = std::find_if(messages.begin(), messages.end(), fails);
+  auto readable = messages.first(static_cast<size_t>(failure - messages.begin()));
+  make_room(where, from, readable, into);
+  auto before = from.position;
+  for (const auto* message : readable) {
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      note(where, from, *message);
+      continue;
+    }
+    copy(message, *into);
+    from.position = message->offset + 1;
+  }
+  if (from.position != before) {
+    if (!into)
+      into = caf::make_counted<core::record_batch>(where.topic, where.partition);
+    into->set_next_offset(from.position);
+  }
+  if (failure != messages.end()) {
+    from.failed = true;
+    found_while_draining.push_back(partition_failed{where, problem_of(where, **failure)});
+  }
+}
+
+// One allocation for all records of a chunk, and the batch itself when there are any.
+void consumer::impl::make_room(const topic_partition& where, source& from,
+                               std::span<rd_kafka_message_t*> messages,
+                               core::record_batch_ptr& into) {
+  size_t records = 0;
+  size_t bytes = 0;
+  for (const auto* message : messages) {
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      ++records;
+      bytes += bytes_of(message);
+    }
+  }
+  if (records == 0)
+    return;
+  if (!into)
+    into = caf::make_counted<core::record_batch>(where.topic, where.partition);
+  into->reserve(records, bytes);
+  auto average = bytes / records + sizeof(record);
+  from.record_bytes = from.record_bytes == 0 ? average : (7 * from.record_bytes + average) / 8;
+}
+
+// The end of a partition tells its position, which control records move without a record to show it.
+void consumer::impl::note(const topic_partition& where, source& from,
+                          const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+    from.position = std::max(from.position, message.offset);
+  else
+    found_while_draining.push_back(client_error{problem_of(where, message), false});
+}
+
+} // namespace keyloom::kafka
