@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 namespace keyloom {
@@ -57,15 +58,24 @@ enum class errc : uint8_t {
 /// The name of `x`, e.g. "topic_missing". `x` must be one of the named values.
 std::string to_string(errc x);
 
-/// Parses a name as printed by `to_string`. Needed by CAF's inspection.
+/// Parses a name as printed by `to_string`.
 bool from_string(std::string_view name, errc& x);
 
-/// Reads `x` from its integer value. Needed by CAF's inspection.
+/// Reads `x` from its integer value.
 bool from_integer(std::underlying_type_t<errc> value, errc& x);
 
+/// As caf::default_enum_inspect does, which cannot call a `from_string` for a std::string_view.
 template <class Inspector>
 bool inspect(Inspector& f, errc& x) {
-  return caf::default_enum_inspect(f, x);
+  using integer = std::underlying_type_t<errc>;
+  if (f.has_human_readable_format()) {
+    auto get = [&x] { return to_string(x); };
+    auto set = [&x](const std::string& name) { return from_string(name, x); };
+    return f.apply(get, set);
+  }
+  auto get = [&x] { return static_cast<integer>(x); };
+  auto set = [&x](integer value) { return from_integer(value, x); };
+  return f.apply(get, set);
 }
 
 /// The text of `err` for people: the sentence it carries, or else its code's name.
