@@ -2,9 +2,10 @@
 // `event_source::state` shows. Written once a message, not once a record.
 #pragma once
 
+#include <keyloom/source_config.hpp>
+
+#include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <cstdint>
 
 namespace keyloom::core {
 
@@ -35,7 +36,18 @@ struct partition_meter {
   std::atomic<int64_t> in_flight{0}; ///< taken in by the poller and not out
   std::atomic<int64_t> window{0};    ///< from the oldest event not out to the newest
   std::atomic<int64_t> position{-1};
+  std::atomic<int64_t> committable{-1}; ///< the lowest offset not out; the committer reads it on its tick
   std::atomic<int64_t> committed{-1};
+  std::atomic<lifecycle> state{lifecycle::unassigned};
+
+  /// Records the poller hands on at once. It waits until there is credit for that many, because a batch a record
+  /// would cost a message a record.
+  static int64_t intake_size(uint32_t credit) { return std::clamp<int64_t>(credit / 4, 1, 500); }
+
+  /// True when the poller may hand on `intake_size` records.
+  bool has_room(uint32_t credit, uint32_t window_limit) const {
+    return in_flight + intake_size(credit) <= credit && window < window_limit;
+  }
 };
 
 } // namespace keyloom::core

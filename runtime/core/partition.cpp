@@ -30,12 +30,14 @@ partition::partition(std::string topic, int32_t number, int64_t position, shared
   for (uint32_t i = 0; i < stages.size(); ++i)
     stages_.emplace_back(i, stages[i]->kind(), common_.stages[i], out_.runs);
   meter_.position = position;
+  meter_.committable = position;
 }
 
 void partition::open() {
   try {
     if (common_.source->make_store)
       store_ = common_.source->make_store(topic_, number_);
+    set_state(lifecycle::active);
     meter_.open = true;
   } catch (const std::exception& ex) {
     stop(caf::make_error(errc::handler_failed, "topic " + topic_ + ", partition " + std::to_string(number_)
@@ -105,7 +107,7 @@ void partition::begin_drain() {
   meter_.open = false;
   backlog_.clear();
   if (state_ == lifecycle::active)
-    state_ = lifecycle::draining;
+    set_state(lifecycle::draining);
 }
 
 bool partition::drained() const {
@@ -119,7 +121,7 @@ void partition::give_up() {
   for (auto& stage : stages_)
     stage.give_up();
   common_.totals.in_flight.fetch_sub(static_cast<int64_t>(tracker_.in_flight()), std::memory_order_relaxed);
-  state_ = lifecycle::unassigned;
+  set_state(lifecycle::unassigned);
 }
 
 void partition::take_backlog_in() {
@@ -235,7 +237,7 @@ void partition::fail(event& ev, caf::error reason) {
 void partition::stop(caf::error reason) {
   if (state_ == lifecycle::stopped)
     return;
-  state_ = lifecycle::stopped;
+  set_state(lifecycle::stopped);
   stop_reason_ = describe(reason);
   meter_.open = false;
   backlog_.clear();
@@ -245,6 +247,11 @@ void partition::stop(caf::error reason) {
   out_.incidents.stopped(reason);
 }
 
+void partition::set_state(lifecycle next) {
+  state_ = next;
+  meter_.state = next;
+}
+
 void partition::settle() {
   auto& totals = common_.totals;
   if (skipped_count_ > 0)
@@ -252,13 +259,15 @@ void partition::settle() {
   if (forwarded_count_ > 0)
     totals.forwarded.fetch_add(std::exchange(forwarded_count_, 0), std::memory_order_relaxed);
   meter_.window.store(static_cast<int64_t>(tracker_.window()), std::memory_order_relaxed);
+  meter_.committable.store(tracker_.committable(), std::memory_order_release);
   if (out_count_ == 0)
     return;
   auto count = std::exchange(out_count_, 0);
   totals.out.fetch_add(count, std::memory_order_relaxed);
   totals.in_flight.fetch_sub(static_cast<int64_t>(count), std::memory_order_relaxed);
   meter_.in_flight.fetch_sub(static_cast<int64_t>(count));
-  if (meter_.starved.exchange(false))
+  auto& cfg = common_.source->config;
+  if (meter_.starved && meter_.has_room(cfg.credit, cfg.window) && meter_.starved.exchange(false))
     out_.intake.credit_returned();
 }
 

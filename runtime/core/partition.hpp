@@ -56,6 +56,9 @@ public:
   /// Tries again what the producer's queue had no room for.
   void retry_unsent();
 
+  /// Stops the partition for good: nothing more is taken in or released; what is with the producer may get out.
+  void stop(caf::error reason);
+
   /// Takes in nothing more; events whose handlers have not run are dropped, others may still get out.
   void begin_drain();
 
@@ -110,7 +113,7 @@ private:
   void refuse(event& ev, const caf::error& reason);
   void out(event& ev);
   void fail(event& ev, caf::error reason);
-  void stop(caf::error reason);
+  void set_state(lifecycle next);
   void settle();
 
   std::string topic_;

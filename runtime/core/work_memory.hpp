@@ -6,6 +6,7 @@
 
 #include "runtime/core/event.hpp"
 #include "runtime/core/plan.hpp"
+#include "runtime/core/return_port.hpp"
 
 #include <atomic>
 #include <deque>
@@ -31,12 +32,16 @@ public:
   /// No call that has not begun may begin.
   void give_up() { given_up_.store(true, std::memory_order_release); }
 
+  /// Sets the way back; before the first job leaves.
+  void returns_to(std::shared_ptr<return_port> port) { back_ = std::move(port); }
+
   /// Called when the last reference is gone, on the thread that dropped it.
   void on_gone(std::function<void()> callback) { gone_ = std::move(callback); }
 
   // -- any thread --------------------------------------------------------------------------------
 
   bool given_up() const { return given_up_.load(std::memory_order_acquire); }
+  return_port& back() const { return *back_; }
 
 private:
   std::shared_ptr<const plan> plan_;
@@ -45,6 +50,7 @@ private:
   std::vector<std::unique_ptr<detail::job>> jobs_;
   std::vector<detail::job*> free_jobs_; // by stage
   std::atomic<bool> given_up_ = false;
+  std::shared_ptr<return_port> back_;
   std::function<void()> gone_;
 };
 

@@ -1,0 +1,44 @@
+// The committer: commits, every commit.interval, the lowest offset not out of each partition that moved, in one call.
+// Partitions publish that offset in their meters, which costs them one store a message; the committer reads the meters
+// on its tick. On revoke and on stop the source actor asks for a final commit and waits for the answer.
+#pragma once
+
+#include "actors/messages.hpp"
+#include "actors/services.hpp"
+#include "runtime/core/commit_plan.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <map>
+
+namespace keyloom::actors {
+
+struct committer_state {
+  static inline const char* name = "keyloom.committer";
+
+  committer_state(caf::event_based_actor* self, services* shared) : self_(self), shared_(shared) {}
+
+  caf::behavior make_behavior();
+
+private:
+  using plan_type = core::commit_plan<kafka::topic_partition>;
+
+  void follow(const commit_for& news);
+  void forget(const std::vector<kafka::topic_partition>& partitions);
+  void tick();
+  void send_next();
+  void answered(const kafka::offsets_committed& answer);
+  caf::result<void> last_commit(const final_commit& asked);
+  void settle_final(const caf::error& reason);
+
+  caf::event_based_actor* self_;
+  services* shared_;
+  plan_type plan_;
+  std::map<kafka::topic_partition, std::shared_ptr<core::partition_meter>> meters_;
+  std::vector<plan_type::entry> under_way_;
+  std::vector<kafka::partition_offset> final_; ///< asked for and not confirmed yet
+  caf::typed_response_promise<void> final_answer_;
+};
+
+} // namespace keyloom::actors

@@ -1,0 +1,40 @@
+#include "actors/messages.hpp"
+#include "actors/settings.hpp"
+
+#include <keyloom/exec_main.hpp>
+
+#include <caf/actor_ostream.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/init_global_meta_objects.hpp>
+#include <caf/io/middleman.hpp>
+
+#include <iostream>
+
+namespace keyloom {
+
+void init_global_meta_objects() {
+  caf::init_global_meta_objects<caf::id_block::keyloom_errors>();
+  caf::init_global_meta_objects<caf::id_block::keyloom_runtime>();
+  caf::io::middleman::init_global_meta_objects();
+  caf::core::init_global_meta_objects();
+}
+
+int detail::exec_main(int argc, char** argv, const std::function<int(caf::actor_system&)>& run) {
+  actors::program_config cfg;
+  if (auto err = cfg.parse(argc, argv)) {
+    std::cerr << argv[0] << ": " << to_string(err) << "; --help lists the options\n";
+    return 2;
+  }
+  if (cfg.cli_helptext_printed)
+    return 0;
+  if (!cfg.remainder.empty()) {
+    std::cerr << argv[0] << ": unknown argument '" << cfg.remainder.front() << "'; --help lists the options\n";
+    return 2;
+  }
+  caf::actor_system system{cfg};
+  // CAF reports exceptions on stdout, which belongs to the program.
+  caf::actor_ostream::redirect_all(system, "/dev/stderr");
+  return run(system);
+}
+
+} // namespace keyloom

@@ -1,0 +1,42 @@
+#include "actors/lane_actor.hpp"
+
+namespace keyloom::actors {
+
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::chrono::milliseconds report_interval{1};
+/// The clock is read once for so many jobs: a compute function is often shorter than a look at it.
+constexpr uint32_t jobs_per_look = 16;
+
+} // namespace
+
+caf::behavior lane_state::make_behavior() {
+  return {
+    [this](const core::run& jobs) { work(jobs); },
+    [this](retire_atom) { self_->quit(); },
+  };
+}
+
+void lane_state::work(core::run jobs) {
+  auto memory = jobs.memory; // keeps the way back while it is used
+  auto& stages = memory->source().stages;
+  auto report_at = steady_clock::now() + report_interval;
+  core::run done;
+  while (auto* j = jobs.take()) {
+    if (memory->given_up())
+      return;
+    core::process(*stages[j->stage], *j);
+    done.append(*j);
+    if (done.count % jobs_per_look == 0 && !jobs.empty() && steady_clock::now() >= report_at) {
+      done.memory = memory;
+      memory->back().finished(std::exchange(done, core::run{}));
+      report_at = steady_clock::now() + report_interval;
+    }
+  }
+  done.memory = memory;
+  memory->back().finished(std::move(done));
+}
+
+} // namespace keyloom::actors

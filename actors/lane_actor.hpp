@@ -1,0 +1,24 @@
+// A lane: a key actor of compute stages. It schedules a slice of its partition's keys in the order their jobs arrive
+// (a key always takes the same lane) and calls the stage's function itself. A child of its partition actor.
+#pragma once
+
+#include "actors/messages.hpp"
+
+#include <caf/event_based_actor.hpp>
+
+namespace keyloom::actors {
+
+struct lane_state {
+  static inline const char* name = "keyloom.lane";
+
+  explicit lane_state(caf::event_based_actor* self) : self_(self) {}
+
+  caf::behavior make_behavior();
+
+private:
+  void work(core::run jobs);
+
+  caf::event_based_actor* self_;
+};
+
+} // namespace keyloom::actors

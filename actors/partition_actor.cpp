@@ -1,0 +1,174 @@
+#include "actors/partition_actor.hpp"
+
+#include "actors/key_actor.hpp"
+#include "actors/lane_actor.hpp"
+#include "actors/poller.hpp"
+#include "actors/send.hpp"
+#include "runtime/kafka/producer.hpp"
+
+#include <caf/stateful_actor.hpp>
+
+namespace keyloom::actors {
+
+namespace {
+
+/// How soon an output is tried again that did not fit into the producer's queue.
+constexpr std::chrono::milliseconds retry_interval{5};
+
+/// The way back into a partition actor.
+class actor_return : public core::return_port {
+public:
+  actor_return(caf::actor to, core::work_memory* memory) : to_(std::move(to)), memory_(memory) {}
+
+  void finished(core::run&& part) override { post(to_, std::move(part)); }
+
+  void delivered(std::vector<core::delivery>&& reports) override {
+    post(to_, delivery_reports{std::move(reports), core::work_memory_ptr{memory_}});
+  }
+
+private:
+  caf::actor to_;
+  core::work_memory* memory_; // owns this port
+};
+
+} // namespace
+
+partition_actor_state::partition_actor_state(caf::event_based_actor* self, partition_args args)
+  : self_(self),
+    args_(std::move(args)),
+    core_(args_.start.where.topic, args_.start.where.partition, args_.start.offset,
+          {args_.shared->source, *args_.shared->totals, args_.shared->stage_meters}, *args_.meter,
+          {*this, *this, *this, *this, *this}),
+    keys_(args_.shared->source->stages.size()) {
+  auto& memory = core_.memory();
+  memory->returns_to(std::make_shared<actor_return>(caf::actor_cast<caf::actor>(self), memory.get()));
+  memory->on_gone([source = args_.source, where = args_.start.where, epoch = args_.epoch] {
+    post(source, memory_gone{where, epoch});
+  });
+}
+
+caf::behavior partition_actor_state::make_behavior() {
+  return {
+    [this](const core::record_batch_ptr& batch) {
+      core_.take(batch);
+      after_message();
+    },
+    [this](const core::run& part) {
+      core_.finished(core::run{part});
+      after_message();
+    },
+    [this](delivery_reports& news) {
+      core_.delivered(news.reports);
+      after_message();
+    },
+    [this](tick_atom) {
+      ticking_ = false;
+      core_.retry_unsent();
+      after_message();
+    },
+    [this](open_atom) { core_.open(); },
+    [this](drain_atom) {
+      draining_ = true;
+      core_.begin_drain();
+      after_message();
+    },
+    [this](const caf::error& intake_failure) { core_.stop(intake_failure); },
+    [this](give_up_atom) { return give_up(); },
+  };
+}
+
+void partition_actor_state::to_lane(uint32_t lane, core::run&& jobs) {
+  while (lanes_.size() <= lane)
+    lanes_.push_back(self_->spawn<caf::stateful_actor<lane_state>>());
+  tell(*self_, lanes_[lane], std::move(jobs));
+}
+
+void partition_actor_state::to_key(uint32_t stage, uint32_t slot, core::run&& jobs) {
+  auto& keys = keys_[stage];
+  if (keys.by_slot.size() <= slot)
+    keys.by_slot.resize(slot + 1);
+  auto& key = keys.by_slot[slot];
+  if (!key)
+    key = lease(stage);
+  tell(*self_, key, std::move(jobs));
+}
+
+void partition_actor_state::key_idle(uint32_t stage, uint32_t slot) {
+  auto& keys = keys_[stage];
+  keys.idle.push_back(std::exchange(keys.by_slot[slot], nullptr));
+}
+
+caf::actor partition_actor_state::lease(uint32_t stage) {
+  auto& idle = keys_[stage].idle;
+  if (!idle.empty()) {
+    auto result = std::move(idle.back());
+    idle.pop_back();
+    return result;
+  }
+  if (args_.shared->source->stages[stage]->kind() == processor_kind::actor)
+    return self_->spawn<caf::stateful_actor<asking_key_state>>(args_.shared, stage);
+  return self_->spawn<caf::stateful_actor<strand_key_state>>(args_.shared, stage);
+}
+
+core::output_port::verdict partition_actor_state::produce(core::event& ev, const outgoing_record& rec,
+                                                          caf::error& reason) {
+  core_.memory()->ref(); // until the report arrives: delivery_router gives it back
+  auto result = args_.shared->producer->produce(rec, &ev);
+  if (result.what == kafka::producer::verdict::accepted)
+    return verdict::accepted;
+  core_.memory()->deref();
+  reason = std::move(result.reason);
+  return result.what == kafka::producer::verdict::refused ? verdict::refused : verdict::queue_full;
+}
+
+void partition_actor_state::credit_returned() {
+  args_.shared->poller->wake();
+}
+
+void partition_actor_state::skipped(const caf::error& reason) {
+  args_.shared->log->warning("skipped: " + describe(reason));
+}
+
+void partition_actor_state::stopped(const caf::error& reason) {
+  tell(*self_, args_.source, partition_stopped{args_.start.where, reason});
+}
+
+void partition_actor_state::after_message() {
+  if (core_.has_unsent() && !std::exchange(ticking_, true))
+    tell_later(*self_, retry_interval, tick_atom_v);
+  if (draining_ && core_.drained())
+    tell_drained();
+}
+
+void partition_actor_state::tell_drained() {
+  draining_ = false;
+  tell(*self_, args_.source, partition_drained{args_.start.where});
+}
+
+caf::result<partition_given_up> partition_actor_state::give_up() {
+  partition_given_up result;
+  result.last = {args_.start.where, core_.committable()};
+  core_.give_up();
+  result.lingering = retire_children();
+  self_->quit();
+  return result;
+}
+
+/// Ends lanes and key actors; returns those that may stay for the answer to a request.
+std::vector<caf::actor> partition_actor_state::retire_children() {
+  std::vector<caf::actor> lingering;
+  for (auto& lane : lanes_)
+    tell(*self_, lane, retire_atom_v);
+  for (auto& keys : keys_) {
+    for (auto& key : keys.idle)
+      tell(*self_, key, retire_atom_v);
+    for (auto& key : keys.by_slot)
+      if (key) {
+        tell(*self_, key, retire_atom_v);
+        lingering.push_back(std::move(key));
+      }
+  }
+  return lingering;
+}
+
+} // namespace keyloom::actors

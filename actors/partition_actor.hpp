@@ -1,0 +1,65 @@
+// The partition actor: brings messages to core::partition and takes what it decides to key actors, producer and
+// source. One per assignment; it ends when the partition is given up. Children: two lanes for compute stages and the
+// key actors it leases.
+#pragma once
+
+#include "actors/messages.hpp"
+#include "actors/services.hpp"
+
+#include <caf/event_based_actor.hpp>
+
+namespace keyloom::actors {
+
+/// What an assignment is made of.
+struct partition_args {
+  kafka::partition_offset start;
+  std::shared_ptr<core::partition_meter> meter;
+  caf::actor source;
+  uint64_t epoch = 0; ///< of the assignment, for memory_gone
+  services* shared = nullptr;
+};
+
+struct partition_actor_state : core::run_port,
+                               core::output_port,
+                               core::intake_port,
+                               core::incident_port,
+                               core::clock_port {
+  static inline const char* name = "keyloom.partition";
+
+  partition_actor_state(caf::event_based_actor* self, partition_args args);
+
+  caf::behavior make_behavior();
+
+  // -- ports of the core -------------------------------------------------------------------------
+  void to_lane(uint32_t lane, core::run&& jobs) override;
+  void to_key(uint32_t stage, uint32_t slot, core::run&& jobs) override;
+  void key_idle(uint32_t stage, uint32_t slot) override;
+  output_port::verdict produce(core::event& ev, const outgoing_record& rec, caf::error& reason) override;
+  void credit_returned() override;
+  void skipped(const caf::error& reason) override;
+  void stopped(const caf::error& reason) override;
+  core::steady_time now() const override { return std::chrono::steady_clock::now(); }
+  std::chrono::system_clock::time_point wall_now() const override { return std::chrono::system_clock::now(); }
+
+private:
+  struct leases {
+    std::vector<caf::actor> by_slot;
+    std::vector<caf::actor> idle;
+  };
+
+  caf::actor lease(uint32_t stage);
+  void after_message();
+  void tell_drained();
+  caf::result<partition_given_up> give_up();
+  std::vector<caf::actor> retire_children();
+
+  caf::event_based_actor* self_;
+  partition_args args_;
+  core::partition core_;
+  std::vector<caf::actor> lanes_;
+  std::vector<leases> keys_; // by stage
+  bool draining_ = false;
+  bool ticking_ = false;
+};
+
+} // namespace keyloom::actors

@@ -1,0 +1,209 @@
+#include "actors/poller.hpp"
+
+#include "actors/messages.hpp"
+#include "actors/send.hpp"
+
+namespace keyloom::actors {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Longest nap. The client wakes the poller when records or events arrive; the nap bounds what a lost wake-up costs,
+/// and keeps max.poll.interval.ms satisfied.
+constexpr auto nap = 100ms;
+constexpr auto committed_timeout = 5s;
+constexpr int committed_attempts = 6;
+constexpr size_t max_batch_bytes = 4 << 20;
+
+} // namespace
+
+poller::~poller() {
+  if (thread_.joinable())
+    thread_.join();
+}
+
+caf::error poller::start(caf::actor source, caf::actor committer) {
+  source_ = std::move(source);
+  committer_ = std::move(committer);
+  auto& cfg = shared_.source->config;
+  kafka::consumer::config consumer_cfg{cfg.brokers, cfg.group, cfg.kafka, [this] { wake(); },
+                                       [log = shared_.log](int level, const std::string& text) {
+                                         log->kafka(level, text);
+                                       }};
+  auto made = kafka::consumer::make(std::move(consumer_cfg));
+  if (!made)
+    return std::move(made.error());
+  consumer_ = std::move(*made);
+  if (auto err = consumer_->subscribe({cfg.topic}))
+    return err;
+  thread_ = std::thread{[this] { loop(); }};
+  return {};
+}
+
+void poller::wake() {
+  {
+    std::lock_guard guard{mutex_};
+    woken_ = true;
+  }
+  changed_.notify_one();
+}
+
+void poller::assign(std::vector<target> targets) {
+  {
+    std::lock_guard guard{mutex_};
+    requests_.push_back([this, targets = std::move(targets)] {
+      std::vector<kafka::partition_offset> starts;
+      for (auto& each : targets) {
+        starts.push_back(each.start);
+        targets_.insert_or_assign(each.start.where, each);
+      }
+      if (auto err = consumer_->assign(starts))
+        fail({}, std::move(err));
+    });
+  }
+  wake();
+}
+
+void poller::unassign(std::vector<kafka::topic_partition> partitions) {
+  {
+    std::lock_guard guard{mutex_};
+    requests_.push_back([this, partitions = std::move(partitions)] {
+      if (auto err = consumer_->unassign(partitions))
+        fail({}, std::move(err));
+    });
+  }
+  wake();
+}
+
+void poller::finish() {
+  {
+    std::lock_guard guard{mutex_};
+    requests_.push_back([this] {
+      targets_.clear();
+      consumer_->close();
+    });
+    closing_ = true;
+  }
+  wake();
+  if (thread_.joinable())
+    thread_.join();
+  consumer_ = nullptr;
+  source_ = nullptr;
+  committer_ = nullptr;
+}
+
+void poller::loop() {
+  while (!consumer_->closed()) {
+    carry_out_requests();
+    auto busy = serve_events();
+    busy |= take_records();
+    if (busy)
+      continue;
+    std::unique_lock lock{mutex_};
+    changed_.wait_for(lock, nap, [this] { return woken_; });
+    woken_ = false;
+  }
+}
+
+void poller::carry_out_requests() {
+  std::vector<std::function<void()>> requests;
+  {
+    std::lock_guard guard{mutex_};
+    requests.swap(requests_);
+  }
+  for (auto& request : requests)
+    request();
+}
+
+bool poller::serve_events() {
+  auto any = false;
+  while (auto next = consumer_->next_event(0ms)) {
+    any = true;
+    if (auto* gained = std::get_if<kafka::partitions_assigned>(&*next))
+      on_assigned(std::move(*gained));
+    else if (auto* taken = std::get_if<kafka::partitions_revoked>(&*next))
+      on_revoked(std::move(*taken));
+    else if (auto* answer = std::get_if<kafka::offsets_committed>(&*next))
+      post(committer_, std::move(*answer));
+    else if (auto* failed = std::get_if<kafka::partition_failed>(&*next))
+      fail(std::move(failed->where), std::move(failed->error));
+    else if (auto& problem = std::get<kafka::client_error>(*next); problem.fatal)
+      fail({}, std::move(problem.error));
+    else
+      shared_.log->warning(describe(problem.error));
+  }
+  return any;
+}
+
+void poller::on_assigned(kafka::partitions_assigned&& news) {
+  if (news.partitions.empty()) {
+    assign({}); // at once: a held event stands the group still
+    return;
+  }
+  auto start = committed_offsets(news.partitions);
+  if (start)
+    post(source_, assigned{std::move(*start)});
+  else
+    fail({}, std::move(start.error()));
+}
+
+void poller::on_revoked(kafka::partitions_revoked&& news) {
+  for (auto& where : news.partitions)
+    targets_.erase(where);
+  std::unique_lock lock{mutex_};
+  auto answer_now = news.partitions.empty() || closing_;
+  lock.unlock();
+  if (answer_now)
+    unassign(std::move(news.partitions));
+  else
+    post(source_, revoked{std::move(news.partitions), news.lost});
+}
+
+caf::expected<std::vector<kafka::partition_offset>> poller::committed_offsets(
+  const std::vector<kafka::topic_partition>& partitions) {
+  auto result = consumer_->committed(partitions, committed_timeout);
+  for (int attempt = 1; !result && attempt < committed_attempts; ++attempt) {
+    shared_.log->warning("reading the group's committed offsets failed, trying again: " + describe(result.error()));
+    result = consumer_->committed(partitions, committed_timeout);
+  }
+  return result;
+}
+
+bool poller::take_records() {
+  auto any = false;
+  for (auto& [where, from] : targets_)
+    any |= take_records(from);
+  return any;
+}
+
+bool poller::take_records(target& from) {
+  auto& cfg = shared_.source->config;
+  auto& meter = *from.meter;
+  if (!meter.open)
+    return false;
+  if (!meter.has_room(cfg.credit, cfg.window)) {
+    meter.starved = true;
+    if (!meter.has_room(cfg.credit, cfg.window)) // credit that came back in between found nobody to wake
+      return false;
+    meter.starved = false;
+  }
+  auto batch = consumer_->drain(from.start.where,
+                                static_cast<size_t>(core::partition_meter::intake_size(cfg.credit)), max_batch_bytes);
+  if (batch == nullptr)
+    return false;
+  if (auto count = static_cast<int64_t>(batch->records().size()); count > 0) {
+    meter.in_flight += count;
+    auto never = std::chrono::steady_clock::rep{0};
+    shared_.totals->first_record.compare_exchange_strong(never,
+                                                        std::chrono::steady_clock::now().time_since_epoch().count());
+  }
+  post(from.partition, std::move(batch));
+  return true;
+}
+
+void poller::fail(kafka::topic_partition where, caf::error reason) {
+  post(source_, intake_failed{std::move(where), std::move(reason)});
+}
+
+} // namespace keyloom::actors

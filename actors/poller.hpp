@@ -1,0 +1,78 @@
+// The poller: one thread that owns the consumer. It drains the partitions' queues that have credit, in batches, and
+// sends each batch to its partition actor; it answers the group's rebalances as the source actor decides. Back-pressure
+// is not draining: a partition without credit, or not open yet, is passed over and its records stay with the client,
+// while the thread goes on polling, so that the member stays in its group.
+//
+// `wake` and the requests (assign, unassign, close) may come from any thread; they are carried out on the poller's.
+#pragma once
+
+#include "actors/services.hpp"
+#include "runtime/core/meters.hpp"
+#include "runtime/kafka/consumer.hpp"
+
+#include <caf/actor.hpp>
+
+#include <condition_variable>
+#include <map>
+#include <thread>
+
+namespace keyloom::actors {
+
+class poller {
+public:
+  /// Where an assigned partition's records go.
+  struct target {
+    kafka::partition_offset start;
+    caf::actor partition;
+    std::shared_ptr<core::partition_meter> meter;
+  };
+
+  explicit poller(services& shared) : shared_(shared) {}
+  /// `finish` must have returned, or `start` never been called.
+  ~poller();
+
+  /// Connects to the group. The topic is known to exist. Errors: bad_config, kafka_failed.
+  caf::error start(caf::actor source, caf::actor committer);
+
+  /// Something may have changed: look again. Any thread.
+  void wake();
+
+  /// Answers an assignment. Any thread.
+  void assign(std::vector<target> targets);
+
+  /// Answers a revocation. Any thread.
+  void unassign(std::vector<kafka::topic_partition> partitions);
+
+  /// Leaves the group and ends the thread; waits for both. Not from an actor.
+  void finish();
+
+  /// Any thread, between start and finish.
+  kafka::consumer& consumer() { return *consumer_; }
+
+private:
+  void loop();
+  void carry_out_requests();
+  bool serve_events();
+  void on_assigned(kafka::partitions_assigned&& news);
+  void on_revoked(kafka::partitions_revoked&& news);
+  caf::expected<std::vector<kafka::partition_offset>> committed_offsets(
+    const std::vector<kafka::topic_partition>& partitions);
+  bool take_records();
+  bool take_records(target& from);
+  void fail(kafka::topic_partition where, caf::error reason);
+
+  services& shared_;
+  caf::actor source_;
+  caf::actor committer_;
+  std::unique_ptr<kafka::consumer> consumer_;
+  std::map<kafka::topic_partition, target> targets_; // the poller's thread
+  std::thread thread_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool woken_ = false;                           // guarded by mutex_, as all below
+  std::vector<std::function<void()>> requests_;
+  bool closing_ = false;
+};
+
+} // namespace keyloom::actors

@@ -1,0 +1,237 @@
+#include "actors/source_actor.hpp"
+
+#include "actors/partition_actor.hpp"
+#include "actors/poller.hpp"
+#include "actors/send.hpp"
+
+#include <caf/stateful_actor.hpp>
+
+#include <algorithm>
+
+namespace keyloom::actors {
+
+using std::chrono::steady_clock;
+
+namespace {
+
+/// How long a hand-over waits for the answer to its commit.
+constexpr std::chrono::seconds commit_timeout{5};
+
+std::string text(const kafka::topic_partition& where) {
+  return where.topic + "/" + std::to_string(where.partition);
+}
+
+std::string text(const std::vector<kafka::topic_partition>& partitions) {
+  std::string result;
+  for (auto& where : partitions)
+    result += (result.empty() ? "" : ", ") + text(where);
+  return result;
+}
+
+std::string milliseconds_since(steady_clock::time_point begin) {
+  auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin);
+  return std::to_string(took.count()) + " ms";
+}
+
+} // namespace
+
+source_actor_state::source_actor_state(caf::event_based_actor* self, services* shared, source_board* board,
+                                       caf::actor committer)
+  : self_(self), shared_(shared), board_(board), committer_(std::move(committer)) {
+  // nop
+}
+
+caf::behavior source_actor_state::make_behavior() {
+  self_->set_down_handler([this](const caf::down_msg& down) {
+    if (down.reason && down.reason != caf::exit_reason::user_shutdown)
+      fail_source("a partition actor died: " + to_string(down.reason));
+  });
+  return {
+    [this](const assigned& news) { on_assigned(news); },
+    [this](const revoked& news) { on_revoked(news); },
+    [this](const intake_failed& news) { on_intake_failed(news); },
+    [this](const partition_stopped& news) { on_stopped(news); },
+    [this](const partition_drained& news) { on_drained(news.where); },
+    [this](const memory_gone& news) { on_memory_gone(news); },
+    [this](deadline_atom, uint64_t number) {
+      if (hand_over_ && hand_over_->number == number && !hand_over_->undrained.empty())
+        collect();
+    },
+    [this](stop_atom) { return on_stop(); },
+  };
+}
+
+// -- assignments -----------------------------------------------------------------------------------
+
+void source_actor_state::on_assigned(const assigned& news) {
+  std::vector<poller::target> targets;
+  std::vector<kafka::topic_partition> names;
+  for (auto& start : news.start) {
+    auto meter = std::make_shared<core::partition_meter>();
+    auto epoch = ++epochs_;
+    auto partition = self_->spawn<caf::stateful_actor<partition_actor_state>, caf::monitored>(
+      partition_args{start, meter, caf::actor_cast<caf::actor>(self_), epoch, shared_});
+    board_->add(start.where, meter);
+    tell(*self_, committer_, commit_for{start.where, meter});
+    partitions_[start.where] = {partition, meter, epoch, false, false};
+    living_[start.where].insert(epoch);
+    targets.push_back({start, partition, meter});
+    names.push_back(start.where);
+    open_if_quiet(start.where);
+  }
+  shared_->poller->assign(std::move(targets));
+  shared_->log->info("assigned " + text(names));
+}
+
+/// Opens a partition once no call of an earlier assignment runs any more: until then two calls of a key could
+/// overlap (I3).
+void source_actor_state::open_if_quiet(const kafka::topic_partition& where) {
+  auto it = partitions_.find(where);
+  if (it == partitions_.end() || it->second.opened)
+    return;
+  if (living_[where].size() > 1) {
+    shared_->log->info(text(where) + " waits for calls that still run from before it was revoked");
+    return;
+  }
+  it->second.opened = true;
+  tell(*self_, it->second.partition, open_atom_v);
+}
+
+void source_actor_state::on_memory_gone(const memory_gone& news) {
+  living_[news.where].erase(news.epoch);
+  open_if_quiet(news.where);
+}
+
+void source_actor_state::on_stopped(const partition_stopped& news) {
+  auto reason = describe(news.reason);
+  shared_->log->error("partition " + text(news.where) + " stopped: " + reason);
+  board_->failed(news.where, reason);
+  if (auto it = partitions_.find(news.where); it != partitions_.end())
+    it->second.stopped = true;
+  auto all = std::all_of(partitions_.begin(), partitions_.end(), [](auto& each) { return each.second.stopped; });
+  if (all || shared_->source->config.on_error == failure_action::stop_source)
+    board_->ended();
+}
+
+void source_actor_state::on_intake_failed(const intake_failed& news) {
+  if (news.where.topic.empty())
+    fail_source(describe(news.reason));
+  else if (auto it = partitions_.find(news.where); it != partitions_.end())
+    tell(*self_, it->second.partition, news.reason);
+}
+
+void source_actor_state::fail_source(const std::string& reason) {
+  shared_->log->error(reason);
+  board_->failed(reason);
+  board_->ended();
+}
+
+// -- hand-overs ------------------------------------------------------------------------------------
+
+void source_actor_state::on_revoked(const revoked& news) {
+  hand_over next;
+  next.partitions = news.partitions;
+  next.lost = news.lost;
+  begin(std::move(next), shared_->source->config.drain_deadline);
+}
+
+caf::result<void> source_actor_state::on_stop() {
+  stop_asked_ = true;
+  stop_answer_ = self_->make_response_promise<void>();
+  auto answer = stop_answer_;
+  if (!hand_over_) // else finish() comes back to it
+    begin_stop();
+  return answer;
+}
+
+void source_actor_state::begin_stop() {
+  hand_over next;
+  next.stopping = true;
+  for (auto& [where, state] : partitions_)
+    next.partitions.push_back(where);
+  begin(std::move(next), shared_->source->config.stop_deadline);
+}
+
+void source_actor_state::begin(hand_over next, std::chrono::milliseconds deadline) {
+  next.began = steady_clock::now();
+  next.number = ++hand_overs_;
+  std::erase_if(next.partitions, [this](auto& where) { return partitions_.count(where) == 0; });
+  hand_over_ = std::move(next);
+  if (hand_over_->lost || hand_over_->partitions.empty()) {
+    collect();
+    return;
+  }
+  for (auto& where : hand_over_->partitions) {
+    hand_over_->undrained.insert(where);
+    tell(*self_, partitions_[where].partition, drain_atom_v);
+  }
+  tell_later(*self_, deadline, deadline_atom_v, hand_over_->number);
+}
+
+void source_actor_state::on_drained(const kafka::topic_partition& where) {
+  if (hand_over_ && hand_over_->undrained.erase(where) > 0 && hand_over_->undrained.empty())
+    collect();
+}
+
+/// Gives the partitions up and gathers what they last had out.
+void source_actor_state::collect() {
+  auto& now = *hand_over_;
+  for (auto& where : std::exchange(now.undrained, {}))
+    shared_->log->warning(text(where) + " was not drained within its deadline; what is not out will be processed "
+                                        "again by its next owner");
+  now.answers_missing = now.partitions.size();
+  if (now.answers_missing == 0)
+    commit();
+  for (auto& where : now.partitions)
+    self_->request(partitions_[where].partition, caf::infinite, give_up_atom_v)
+      .then([this](partition_given_up& last) { collected(std::move(last)); },
+            [this](const caf::error&) { collected({}); }); // it died: the down handler tells
+}
+
+void source_actor_state::collected(partition_given_up&& last) {
+  auto& now = *hand_over_;
+  std::move(last.lingering.begin(), last.lingering.end(), std::back_inserter(lingering_));
+  if (!last.last.where.topic.empty())
+    now.commit.offsets.push_back(std::move(last.last));
+  if (--now.answers_missing == 0)
+    commit();
+}
+
+void source_actor_state::commit() {
+  auto& now = *hand_over_;
+  if (now.lost || now.commit.offsets.empty()) {
+    tell(*self_, committer_, forget_partitions{now.partitions});
+    finish();
+    return;
+  }
+  self_->request(committer_, commit_timeout, now.commit)
+    .then([this] { finish(); },
+          [this](const caf::error& reason) {
+            shared_->log->warning("the last commit was not confirmed: " + describe(reason));
+            tell(*self_, committer_, forget_partitions{hand_over_->partitions});
+            finish();
+          });
+}
+
+void source_actor_state::finish() {
+  auto done = std::move(*hand_over_);
+  hand_over_.reset();
+  for (auto& where : done.partitions) {
+    partitions_.erase(where);
+    board_->remove(where);
+  }
+  if (!done.partitions.empty())
+    shared_->log->info((done.lost ? "lost " : "gave up ") + text(done.partitions) + " after "
+                       + milliseconds_since(done.began));
+  if (done.stopping) {
+    for (auto& key : std::exchange(lingering_, {}))
+      end(key, caf::exit_reason::kill);
+    stop_answer_.deliver();
+    return;
+  }
+  shared_->poller->unassign(done.partitions);
+  if (stop_asked_)
+    begin_stop();
+}
+
+} // namespace keyloom::actors

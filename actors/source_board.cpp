@@ -1,0 +1,89 @@
+#include "actors/source_board.hpp"
+
+#include <algorithm>
+
+namespace keyloom::actors {
+
+void source_board::on_ended(std::function<void()> callback) {
+  std::lock_guard guard{mutex_};
+  ended_ = std::move(callback);
+}
+
+void source_board::started() {
+  std::lock_guard guard{mutex_};
+  running_ = true;
+}
+
+void source_board::stopped() {
+  std::lock_guard guard{mutex_};
+  running_ = false;
+}
+
+void source_board::add(const kafka::topic_partition& where, std::shared_ptr<core::partition_meter> meter) {
+  std::lock_guard guard{mutex_};
+  std::erase_if(rows_, [&](const row& each) { return each.where == where; });
+  rows_.push_back({where, std::move(meter), {}});
+  std::sort(rows_.begin(), rows_.end(), [](const row& a, const row& b) { return a.where < b.where; });
+}
+
+void source_board::remove(const kafka::topic_partition& where) {
+  std::lock_guard guard{mutex_};
+  std::erase_if(rows_, [&](const row& each) { return each.where == where && each.error.empty(); });
+}
+
+void source_board::failed(const kafka::topic_partition& where, const std::string& reason) {
+  std::lock_guard guard{mutex_};
+  errors_.push_back(reason);
+  for (auto& each : rows_)
+    if (each.where == where)
+      each.error = reason;
+}
+
+void source_board::failed(const std::string& reason) {
+  std::lock_guard guard{mutex_};
+  errors_.push_back(reason);
+}
+
+void source_board::ended() {
+  std::function<void()> callback;
+  {
+    std::lock_guard guard{mutex_};
+    callback = ended_;
+  }
+  if (callback)
+    callback();
+}
+
+std::shared_ptr<core::source_meter> source_board::new_totals() {
+  std::lock_guard guard{mutex_};
+  rows_.clear();
+  errors_.clear();
+  totals_ = std::make_shared<core::source_meter>();
+  return totals_;
+}
+
+source_state source_board::snapshot() const {
+  using clock = std::chrono::steady_clock;
+  std::lock_guard guard{mutex_};
+  auto& totals = *totals_;
+  source_state result;
+  result.running = running_;
+  result.errors = errors_;
+  for (auto& each : rows_) {
+    auto& meter = *each.meter;
+    result.partitions.push_back({each.where.topic, each.where.partition, meter.state, meter.position,
+                                 meter.committed, static_cast<uint64_t>(std::max<int64_t>(meter.in_flight, 0)),
+                                 each.error});
+  }
+  result.records = totals.records;
+  result.out = totals.out;
+  result.skipped = totals.skipped;
+  result.forwarded = totals.forwarded;
+  result.commits = totals.commits;
+  result.in_flight_max = static_cast<uint64_t>(totals.in_flight_max);
+  result.first_record = clock::time_point{clock::duration{totals.first_record}};
+  result.last_commit = clock::time_point{clock::duration{totals.last_commit}};
+  return result;
+}
+
+} // namespace keyloom::actors

@@ -1,0 +1,48 @@
+// What a source shows of itself while it runs: its partitions, what went wrong, and whether it has ended by itself.
+// Written by the source actor, read by `event_source::state` and `run`. Any thread.
+#pragma once
+
+#include "runtime/core/meters.hpp"
+#include "runtime/kafka/properties.hpp"
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace keyloom::actors {
+
+class source_board {
+public:
+  /// `ended` is called, from the source actor, when the source cannot go on by itself.
+  void on_ended(std::function<void()> callback);
+
+  void started();
+  void stopped();
+  void add(const kafka::topic_partition& where, std::shared_ptr<core::partition_meter> meter);
+  void remove(const kafka::topic_partition& where);
+  void failed(const kafka::topic_partition& where, const std::string& reason);
+  void failed(const std::string& reason);
+  void ended();
+
+  /// Totals for a new start; forgets what the last one showed.
+  std::shared_ptr<core::source_meter> new_totals();
+
+  source_state snapshot() const;
+
+private:
+  struct row {
+    kafka::topic_partition where;
+    std::shared_ptr<core::partition_meter> meter;
+    std::string error;
+  };
+
+  mutable std::mutex mutex_;
+  bool running_ = false; // guarded by mutex_, as all below
+  std::vector<row> rows_;
+  std::shared_ptr<core::source_meter> totals_ = std::make_shared<core::source_meter>();
+  std::vector<std::string> errors_;
+  std::function<void()> ended_;
+};
+
+} // namespace keyloom::actors

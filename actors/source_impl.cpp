@@ -1,0 +1,208 @@
+#include "actors/source_impl.hpp"
+
+#include "actors/committer_actor.hpp"
+#include "actors/handler_cell.hpp"
+#include "actors/send.hpp"
+#include "actors/settings.hpp"
+#include "actors/source_actor.hpp"
+#include "actors/stop_signal.hpp"
+#include "runtime/kafka/cluster.hpp"
+
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/settings.hpp>
+#include <caf/stateful_actor.hpp>
+
+namespace keyloom {
+
+std::unique_ptr<detail::source> detail::make_source(caf::actor_system& system, source_config cfg,
+                                                    store_factory make_store) {
+  return std::make_unique<actors::source_impl>(system, std::move(cfg), std::move(make_store));
+}
+
+caf::error detail::null_value_error() {
+  return caf::make_error(errc::decode_failed, "the value is null; handle such records with on_default()");
+}
+
+} // namespace keyloom
+
+namespace keyloom::actors {
+
+namespace {
+
+/// How long outputs of events that will not get out may keep a stop waiting.
+constexpr std::chrono::seconds flush_timeout{1};
+
+log::level log_level(const caf::actor_system& system) {
+  auto level = log::level::info;
+  log::parse(caf::get_or(caf::content(system.config()), "keyloom.log.level", std::string{"info"}), level);
+  return level;
+}
+
+int exit_code(const caf::error& reason) {
+  if (reason == errc::broker_unreachable)
+    return 3;
+  return reason == errc::bad_config ? 2 : 1;
+}
+
+} // namespace
+
+source_impl::source_impl(caf::actor_system& system, source_config cfg, detail::store_factory make_store)
+  : system_(system), plan_(std::make_shared<core::plan>()), log_(log_level(system)) {
+  plan_->config = std::move(cfg);
+  plan_->make_store = std::move(make_store);
+  settings_error_ = read_settings(caf::content(system.config()), plan_->config);
+}
+
+source_impl::~source_impl() {
+  stop();
+}
+
+void source_impl::add_route(std::string type, detail::handler_function handler) {
+  plan_->routes.push_back({std::move(type), std::move(handler)});
+}
+
+void source_impl::set_untyped_route(detail::handler_function handler) {
+  plan_->untyped = std::move(handler);
+}
+
+void source_impl::set_default_route(detail::handler_function handler) {
+  plan_->fallback = std::move(handler);
+}
+
+uint32_t source_impl::add_stage(std::unique_ptr<detail::stage_base> stage) {
+  plan_->stages.push_back(std::move(stage));
+  return static_cast<uint32_t>(plan_->stages.size() - 1);
+}
+
+caf::error source_impl::start() {
+  std::lock_guard guard{lifecycle_};
+  if (running_)
+    return caf::make_error(errc::wrong_state, "the event source runs already");
+  auto err = begin();
+  if (err)
+    take_down();
+  else
+    board_.started();
+  running_ = !err;
+  return err;
+}
+
+void source_impl::stop() {
+  std::lock_guard guard{lifecycle_};
+  if (!std::exchange(running_, false))
+    return;
+  caf::scoped_actor self{system_};
+  self->request(source_, caf::infinite, stop_atom_v)
+    .receive([] {}, [this](const caf::error& reason) { log_.error("stopping: " + to_string(reason)); });
+  take_down();
+  board_.stopped();
+}
+
+int source_impl::run() {
+  stop_signal signal;
+  board_.on_ended([&signal] { signal.raise(); });
+  if (auto err = start()) {
+    log_.error(describe(err));
+    board_.on_ended(nullptr);
+    return exit_code(err);
+  }
+  signal.wait();
+  stop();
+  board_.on_ended(nullptr);
+  return board_.snapshot().errors.empty() ? 0 : 1;
+}
+
+source_state source_impl::state() const {
+  return board_.snapshot();
+}
+
+caf::error source_impl::begin() {
+  if (settings_error_)
+    return settings_error_;
+  if (auto err = check_settings(plan_->config))
+    return err;
+  if (auto err = check_cluster())
+    return err;
+  make_services();
+  if (auto err = make_producer())
+    return err;
+  return spawn_actors();
+}
+
+caf::error source_impl::check_cluster() {
+  auto& cfg = plan_->config;
+  auto cluster = kafka::cluster::make(cfg.brokers, cfg.kafka);
+  if (!cluster)
+    return std::move(cluster.error());
+  if (auto err = (*cluster)->wait_until_reachable(cfg.connect_timeout))
+    return err;
+  auto partitions = (*cluster)->partition_count(cfg.topic, cfg.connect_timeout);
+  return partitions ? caf::error{} : std::move(partitions.error());
+}
+
+void source_impl::make_services() {
+  services_ = std::make_unique<services>();
+  services_->source = plan_;
+  services_->log = &log_;
+  services_->totals = board_.new_totals();
+  services_->stage_meters = std::vector<core::stage_meter>(plan_->stages.size());
+  std::vector<uint32_t> threads;
+  for (auto& stage : plan_->stages) {
+    auto& own = services_->stages.emplace_back();
+    threads.push_back(stage->kind() == processor_kind::blocking ? stage->limits().concurrency : 0);
+    if (stage->kind() != processor_kind::actor)
+      continue;
+    own.handlers = std::make_unique<handler_cell>(system_, *stage->handlers());
+    own.requests = std::make_unique<work::concurrency_limit>(stage->limits().concurrency);
+  }
+  services_->workers = std::make_unique<work::worker_pool>(*plan_, std::move(threads));
+}
+
+caf::error source_impl::make_producer() {
+  auto& cfg = plan_->config;
+  auto made = kafka::producer::make({cfg.brokers, cfg.kafka,
+                                     [this](int level, const std::string& text) { log_.kafka(level, text); }},
+                                    reports_);
+  if (!made)
+    return std::move(made.error());
+  producer_ = std::move(*made);
+  services_->producer = producer_.get();
+  return {};
+}
+
+caf::error source_impl::spawn_actors() {
+  poller_ = std::make_unique<poller>(*services_);
+  services_->poller = poller_.get();
+  committer_ = system_.spawn<caf::stateful_actor<committer_state>>(services_.get());
+  source_ = system_.spawn<caf::stateful_actor<source_actor_state>>(services_.get(), &board_, committer_);
+  return poller_->start(source_, committer_);
+}
+
+/// Ends what `begin` made, as far as it came: intake, calls, outputs, handler actors, then keyloom's own actors.
+void source_impl::take_down() {
+  if (poller_)
+    poller_->finish();
+  if (services_ && services_->workers) {
+    if (auto calls = services_->workers->running(); calls > 0)
+      log_.warning("waiting for " + std::to_string(calls) + " blocking calls to return");
+    services_->workers->stop();
+  }
+  if (producer_)
+    producer_->flush(flush_timeout);
+  producer_ = nullptr;
+  if (services_)
+    for (auto& stage : services_->stages)
+      if (stage.handlers)
+        stage.handlers->stop();
+  caf::scoped_actor self{system_};
+  for (auto* actor : {&source_, &committer_})
+    if (*actor) {
+      end(*actor);
+      self->wait_for(*actor);
+      *actor = nullptr;
+    }
+  poller_ = nullptr;
+}
+
+} // namespace keyloom::actors

@@ -1,0 +1,55 @@
+// The composition root: makes everything a source consists of, in order, and takes it down in reverse. Called from the
+// user's threads; everything else runs on CAF's, the poller's, the producer's and the workers'.
+#pragma once
+
+#include "actors/delivery_router.hpp"
+#include "actors/poller.hpp"
+#include "actors/services.hpp"
+#include "actors/source_board.hpp"
+
+#include <caf/actor_system.hpp>
+
+namespace keyloom::actors {
+
+class source_impl final : public detail::source {
+public:
+  source_impl(caf::actor_system& system, source_config cfg, detail::store_factory make_store);
+  ~source_impl() override;
+
+  void add_route(std::string type, detail::handler_function handler) override;
+  void set_untyped_route(detail::handler_function handler) override;
+  void set_default_route(detail::handler_function handler) override;
+  uint32_t add_stage(std::unique_ptr<detail::stage_base> stage) override;
+
+  caf::error start() override;
+  void stop() override;
+  int run() override;
+  source_state state() const override;
+
+private:
+  caf::error begin();
+  caf::error check_cluster();
+  void make_services();
+  caf::error make_producer();
+  caf::error spawn_actors();
+  void take_down();
+
+  caf::actor_system& system_;
+  std::shared_ptr<core::plan> plan_;
+  caf::error settings_error_;
+  log::logger log_;
+  source_board board_;
+
+  std::mutex lifecycle_; // start, stop: one at a time
+  bool running_ = false; // guarded by lifecycle_
+
+  // While running. In this order, so that they go in reverse.
+  std::unique_ptr<services> services_;
+  delivery_router reports_;
+  std::unique_ptr<kafka::producer> producer_;
+  std::unique_ptr<poller> poller_;
+  caf::actor committer_;
+  caf::actor source_;
+};
+
+} // namespace keyloom::actors

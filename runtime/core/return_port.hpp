@@ -1,0 +1,21 @@
+// The way back into a partition, from any thread: workers, lanes and the producer use it without knowing what a
+// partition is made of. One per assignment; what arrives after the partition was given up is dropped.
+#pragma once
+
+#include <vector>
+
+namespace keyloom::core {
+
+struct run;
+struct delivery;
+
+class return_port {
+public:
+  virtual ~return_port() = default;
+  /// Jobs that were worked on, in order. Goes to partition::finished.
+  virtual void finished(run&& part) = 0;
+  /// What the producer reported. Goes to partition::delivered.
+  virtual void delivered(std::vector<delivery>&& reports) = 0;
+};
+
+} // namespace keyloom::core

@@ -1,0 +1,17 @@
+#include "runtime/work/strand.hpp"
+
+namespace keyloom::work {
+
+bool strand::push(core::run&& jobs) {
+  std::lock_guard guard{mutex_};
+  queue_.append(std::move(jobs));
+  return !std::exchange(busy_, true);
+}
+
+core::run strand::take() {
+  std::lock_guard guard{mutex_};
+  busy_ = !queue_.empty();
+  return std::exchange(queue_, core::run{});
+}
+
+} // namespace keyloom::work
