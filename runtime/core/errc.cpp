@@ -68,6 +68,8 @@ bool from_integer(std::underlying_type_t<errc> value, errc& x) {
 }
 
 std::string describe(const caf::error& err) {
+  if (!err)
+    return to_string(err); // it has no context to ask for
   const auto& context = err.context();
   for (size_t i = 0; i < context.size(); ++i)
     if (context.match_element<std::string>(i))
