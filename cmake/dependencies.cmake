@@ -22,8 +22,9 @@ if(NOT EXISTS "${dependencies_file}")
 endif()
 include("${dependencies_file}")
 
+set(CAF_DIR "${KEYLOOM_CAF_DIR}" CACHE PATH "CAF, as the dependencies file says" FORCE)
 find_package(Threads REQUIRED)
-find_package(CAF REQUIRED COMPONENTS core io PATHS "${KEYLOOM_CAF_DIR}" NO_DEFAULT_PATH)
+find_package(CAF REQUIRED COMPONENTS core io)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 

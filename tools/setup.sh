@@ -10,7 +10,7 @@ Installs the Debian packages that are missing (as root or with sudo) and builds 
 into the cache, unless the system has them in the right versions. Afterwards `cmake --preset dev`
 and `cmake --preset release` work. What is there already is left alone: a second run ends at once.
 
-  --tests   also what the tests and tools/broker.sh need: Catch2, clang-format, clang-tidy, Java, ...
+  --tests   also what the tests need: Catch2, clang-format, clang-tidy, Java, a Kafka broker, ...
 
 KEYLOOM_CACHE names the cache folder (default: ~/.cache/keyloom).
 END
@@ -19,16 +19,22 @@ END
 . "$(dirname "$0")/lib/common.sh"
 . "$keyloom_root/tools/lib/packages.sh"
 . "$keyloom_root/tools/lib/dependencies.sh"
+. "$keyloom_root/tools/lib/kafka.sh"
 
-packages=("${build_packages[@]}")
+tests=
 for argument in "$@"; do
   case $argument in
-    --tests) packages+=("${broker_packages[@]}" "${test_packages[@]}") ;;
+    --tests) tests=yes ;;
     -h | --help) usage && exit ;;
     *) wrong_usage "tools/setup.sh: unknown option $argument" ;;
   esac
 done
 
-install_packages "${packages[@]}"
+if [ -n "$tests" ]; then
+  install_packages "${build_packages[@]}" "${test_packages[@]}"
+  provide_kafka
+else
+  install_packages "${build_packages[@]}"
+fi
 provide_dependencies
 say "ready: $(dependencies_file)"

@@ -6,10 +6,8 @@ build_packages=(
   libssl-dev zlib1g-dev libzstd-dev
   nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libsqlite3-dev
 )
-# A real Kafka: fetched with Maven, run with Java. procps: scripts look at processes.
-broker_packages=(maven openjdk-17-jre-headless procps)
-# What the tests add to both.
-test_packages=(catch2 clang-format clang-tidy python3 kcat libbenchmark-dev)
+# What the tests add; a real Kafka needs Maven and Java besides, see kafka.sh.
+test_packages=(catch2 clang-format-16 clang-tidy-16 python3 kcat procps)
 
 missing_packages() {
   local installed
@@ -25,6 +23,7 @@ apt_install() {
 
 install_packages() {
   local missing
+  [ $# -gt 0 ] || return 0
   command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
     die "this is not a Debian system: there is no apt-get" "use Debian 12 or a container of it"
   mapfile -t missing < <(missing_packages "$@")

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Does everything for the tests, from packages to broker, and runs them.
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+usage: tools/test.sh [-L LABEL...]
+
+Sets up what the tests need (see tools/setup.sh --help), builds the presets dev and release, starts
+a real Kafka broker of its own, runs the tests with ctest, and stops the broker. Exits 0 when every
+test has passed.
+
+  -L LABEL...   only tests with one of these labels; a label is a folder of tests/:
+                unit, integration, examples, program, scripts, style, ...
+
+KEYLOOM_BROKER=HOST:PORT names a running broker to use instead.
+END
+}
+
+. "$(dirname "$0")/lib/common.sh"
+. "$keyloom_root/tools/lib/packages.sh"
+. "$keyloom_root/tools/lib/dependencies.sh"
+. "$keyloom_root/tools/lib/kafka.sh"
+. "$keyloom_root/tools/lib/build.sh"
+
+labels=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    -L) [ $# -gt 1 ] || wrong_usage "tools/test.sh: -L takes a label" ;;
+    -h | --help) usage && exit ;;
+    -*) wrong_usage "tools/test.sh: unknown option $1" ;;
+    *)
+      [ -d "$keyloom_root/tests/$1" ] ||
+        wrong_usage "tools/test.sh: no label $1, there is no folder tests/$1"
+      labels+=("$1")
+      ;;
+  esac
+  shift
+done
+
+# True when a test of a folder other than these will run.
+wants_more_than() {
+  local label
+  for label in "${labels[@]:-all}"; do
+    [[ " $* " == *" $label "* ]] || return 0
+  done
+  return 1
+}
+
+start_own_broker() {
+  own_broker_dir=$(mktemp -d "${TMPDIR:-/tmp}/keyloom-test-broker.XXXXXX")
+  trap stop_own_broker EXIT
+  KEYLOOM_BROKER=$(KEYLOOM_BROKER_DIR=$own_broker_dir "$keyloom_root/tools/broker.sh" start)
+}
+
+stop_own_broker() {
+  KEYLOOM_BROKER_DIR=$own_broker_dir "$keyloom_root/tools/broker.sh" stop
+  rm -rf "$own_broker_dir"
+}
+
+run_tests() {
+  local selection=()
+  [ ${#labels[@]} -eq 0 ] || selection=(-L "^($(IFS='|' && echo "${labels[*]}"))\$")
+  ctest --test-dir "$keyloom_root/build/dev" --output-on-failure --no-tests=error \
+    -j "$(nproc)" "${selection[@]}" </dev/null
+}
+
+install_packages "${build_packages[@]}" "${test_packages[@]}"
+provide_dependencies
+build_preset dev
+if wants_more_than unit integration style; then
+  build_preset release
+fi
+if wants_more_than unit style && [ -z "${KEYLOOM_BROKER:-}" ]; then
+  provide_kafka
+  start_own_broker
+fi
+export KEYLOOM_BROKER=${KEYLOOM_BROKER:-}
+run_tests
