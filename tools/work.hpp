@@ -1,0 +1,35 @@
+// `keyloom work`: the reference worker, to try keyloom with and to measure it by.
+#pragma once
+
+#include "tools/common_options.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace keyloom::tools {
+
+struct work_options {
+  common_options common;
+  std::string topic;
+  std::string group;
+  std::string out;                     ///< empty: no output
+  std::string processor = "none";      ///< none, compute, blocking, actor
+  int64_t delay_ms = 0;                ///< of blocking and actor
+  int64_t jitter_ms = 0;               ///< up to so much more
+  std::optional<uint32_t> concurrency; ///< instead of the preset's
+  std::string preset = "standard";
+  double fail_rate = 0;          ///< fraction of attempts that fail
+  double straggler_fraction = 0; ///< fraction of jobs that take straggler_ms instead
+  int64_t straggler_ms = 0;
+  std::string on_error = "stop";         ///< stop, skip
+  std::string output_order = "by_key";   ///< by_key, by_event, none
+  std::string key_turns = "automatic";   ///< automatic, interleaved, serial
+  bool until_end = false;
+};
+
+/// Works until a signal, or with `until_end` until the group has committed what was the end at the start. The exit code
+/// of the program.
+int run_work(const work_options& options);
+
+} // namespace keyloom::tools
