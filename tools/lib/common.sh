@@ -37,11 +37,18 @@ make_cache() {
       "set KEYLOOM_CACHE to a folder that can be written"
 }
 
+# The last thing a log says, without the empty lines and carriage returns of progress displays.
+last_line() { tail -c 400 "$1" | tr '\r' '\n' | grep . | tail -n 1 | cut -c 1-60; }
+
 # Says every few seconds how far a log has come, until it is killed: nobody likes a silent wait.
+# Takes its sleep with it: an orphan would keep the caller's pipes open.
 heartbeat() {
   local what=$1 log=$2 start=$SECONDS
-  while sleep "$heartbeat_seconds"; do
-    say "$what: $((SECONDS - start)) s, $(tail -c 400 "$log" | tr '\r' '\n' | tail -n 1 | cut -c 1-80)"
+  trap 'kill $! 2>/dev/null; exit' TERM
+  while :; do
+    sleep "$heartbeat_seconds" &
+    wait $!
+    say "$what: $((SECONDS - start)) s, $(last_line "$log")"
   done
 }
 
