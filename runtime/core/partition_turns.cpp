@@ -67,6 +67,9 @@ void partition::finalize(detail::job& j) {
 }
 
 void partition::end_turn(event& ev, outcome result, const detail::job* j) {
+  if (result.is_incomplete() && ev.open_jobs == 0 && turn_jobs_.empty())
+    result = outcome{errc::nothing_pending, "the turn returned incomplete, but no job is pending that could complete "
+                                            "the event; return complete, or what schedule() returned"};
   if (result.is_failed()) {
     undo_turn();
     fail(ev, located(ev, j, result.error()));
@@ -75,13 +78,8 @@ void partition::end_turn(event& ev, outcome result, const detail::job* j) {
   keep_turn(ev);
   if (ev.open_jobs > 0)
     gate_.hold(ev, now_);
-  else if (result.is_complete())
-    complete(ev);
   else
-    fail(ev, located(ev, j,
-                     caf::make_error(errc::nothing_pending, "the turn returned incomplete, but no job is pending "
-                                                            "that could complete the event; return complete, or "
-                                                            "what schedule() returned")));
+    complete(ev);
 }
 
 void partition::keep_turn(event& ev) {

@@ -1,0 +1,75 @@
+#include "tools/delay_actor.hpp"
+
+#include <caf/sec.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <chrono>
+#include <queue>
+#include <vector>
+
+namespace keyloom::tools {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds tick{1};
+
+struct delay_state {
+  static inline const char* name = "keyloom.tools.delay";
+
+  struct pending {
+    clock::time_point due;
+    caf::typed_response_promise<int64_t> answer;
+    delay_job job;
+    bool operator<(const pending& other) const { return due > other.due; }
+  };
+
+  explicit delay_state(delay_actor::pointer self) : self_(self) {}
+
+  delay_actor::behavior_type make_behavior() {
+    return {
+      [this](const std::string&, const delay_job& job) -> caf::result<int64_t> { return take(job); },
+      [this](wake_atom) { wake(); },
+    };
+  }
+
+private:
+  caf::result<int64_t> take(const delay_job& job) {
+    if (job.delay_us <= 0) {
+      if (job.fail)
+        return caf::make_error(caf::sec::runtime_error, "failed on purpose (--fail-rate)");
+      return job.delay_us;
+    }
+    auto answer = self_->make_response_promise<int64_t>();
+    waiting_.push({clock::now() + std::chrono::microseconds{job.delay_us}, answer, job});
+    if (!std::exchange(ticking_, true))
+      self_->delayed_send(self_, tick, wake_atom_v);
+    return answer;
+  }
+
+  void wake() {
+    for (auto now = clock::now(); !waiting_.empty() && waiting_.top().due <= now; waiting_.pop()) {
+      auto done = waiting_.top();
+      if (done.job.fail)
+        done.answer.deliver(caf::make_error(caf::sec::runtime_error, "failed on purpose (--fail-rate)"));
+      else
+        done.answer.deliver(done.job.delay_us);
+    }
+    ticking_ = !waiting_.empty();
+    if (ticking_)
+      self_->delayed_send(self_, tick, wake_atom_v);
+  }
+
+  delay_actor::pointer self_;
+  std::priority_queue<pending> waiting_;
+  bool ticking_ = false;
+};
+
+} // namespace
+
+delay_actor spawn_delay_actor(caf::actor_system& system) {
+  return system.spawn<delay_actor::stateful_impl<delay_state>>();
+}
+
+} // namespace keyloom::tools

@@ -1,0 +1,154 @@
+#include "tools/work.hpp"
+
+#include "actors/settings.hpp"
+#include "actors/stop_signal.hpp"
+#include "tools/cluster_access.hpp"
+#include "tools/delay_actor.hpp"
+#include "tools/report.hpp"
+#include "tools/work_source.hpp"
+
+#include <keyloom/exec_main.hpp>
+
+#include <caf/actor_ostream.hpp>
+#include <caf/actor_system.hpp>
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace keyloom::tools {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// How often the worker looks whether the group has come to the end.
+constexpr milliseconds look_interval{100};
+
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+double max_rss_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+/// Knows what was the end of the topic at the start, and whether the group has committed it.
+class end_watch {
+public:
+  end_watch(cluster_access& access, const work_options& options, std::vector<kafka::watermarks> ends)
+    : access_(access), options_(options), ends_(std::move(ends)) {}
+
+  uint64_t total() const {
+    uint64_t result = 0;
+    for (auto& each : ends_)
+      result += static_cast<uint64_t>(each.high - each.low);
+    return result;
+  }
+
+  /// True when every partition is committed up to its end, or stopped in this process.
+  bool reached(const source_state& state) {
+    auto committed = access_.cluster().group_offsets(options_.group, options_.topic, access_.timeout());
+    if (!committed)
+      return false; // asked again soon; the source itself reports a broker that is gone
+    auto stopped = [&state](int32_t partition) {
+      return std::any_of(state.partitions.begin(), state.partitions.end(), [partition](auto& each) {
+        return each.partition == partition && each.lifecycle == lifecycle::stopped;
+      });
+    };
+    return std::all_of(committed->begin(), committed->end(), [&](auto& each) {
+      auto index = static_cast<size_t>(each.where.partition);
+      if (index >= ends_.size())
+        return true;
+      auto& end = ends_[index];
+      return end.low == end.high || each.offset >= end.high || stopped(each.where.partition);
+    });
+  }
+
+private:
+  cluster_access& access_;
+  const work_options& options_;
+  std::vector<kafka::watermarks> ends_;
+};
+
+bool cannot_go_on(const source_state& state) {
+  auto is_stopped = [](auto& each) { return each.lifecycle == lifecycle::stopped; };
+  auto stopped = std::count_if(state.partitions.begin(), state.partitions.end(), is_stopped);
+  auto all = stopped > 0 && static_cast<size_t>(stopped) == state.partitions.size();
+  return all || state.errors.size() > static_cast<size_t>(stopped);
+}
+
+nlohmann::ordered_json make_report(const source_state& state, const latency_histogram& latency, double cpu) {
+  auto seconds = state.last_commit > state.first_record && state.first_record != steady_clock::time_point{}
+                   ? std::chrono::duration<double>(state.last_commit - state.first_record).count()
+                   : 0.0;
+  nlohmann::ordered_json report;
+  report["records"] = state.out;
+  report["seconds"] = rounded(seconds, 3);
+  report["rec_per_s"] = seconds > 0 ? rounded(static_cast<double>(state.out) / seconds, 0) : 0.0;
+  report["cpu_s"] = rounded(cpu, 3);
+  report["maxrss_mb"] = rounded(max_rss_mb(), 1);
+  report["commits"] = state.commits;
+  report["lat_p50_ms"] = rounded(latency.percentile_ms(0.50), 3);
+  report["lat_p99_ms"] = rounded(latency.percentile_ms(0.99), 3);
+  report["retries"] = 0;
+  report["dead_lettered"] = 0;
+  report["skipped"] = state.skipped;
+  report["in_flight_max"] = state.in_flight_max;
+  return report;
+}
+
+caf::error prepare_topics(cluster_access& access, const work_options& options) {
+  auto partitions = access.partition_count(options.topic);
+  if (!partitions)
+    return std::move(partitions.error());
+  return options.out.empty() ? caf::error{} : access.ensure_topic(options.out, *partitions);
+}
+
+/// Runs until a signal, the end or an error; the source is stopped afterwards.
+void work_on(work_source& worker, end_watch& ends, const work_options& options) {
+  actors::stop_signal signal;
+  progress shown{"working"};
+  while (!signal.wait_for(look_interval)) {
+    auto state = worker.source().state();
+    shown.update(state.out, options.until_end ? ends.total() : 0);
+    if (cannot_go_on(state) || (options.until_end && ends.reached(state)))
+      break;
+  }
+  shown.finish();
+  worker.source().stop();
+}
+
+} // namespace
+
+int run_work(const work_options& options) {
+  auto access = cluster_access::open(options.common);
+  if (!access)
+    return fail(access.error());
+  if (auto err = prepare_topics(*access, options))
+    return fail(err);
+  auto marks = access->cluster().query_watermarks(options.topic, access->timeout());
+  if (!marks)
+    return fail(marks.error());
+  end_watch ends{*access, options, std::move(*marks)};
+  caf::init_global_meta_objects<caf::id_block::keyloom_tools>();
+  actors::program_config cfg;
+  caf::actor_system system{cfg};
+  caf::actor_ostream::redirect_all(system, "/dev/stderr"); // stdout belongs to the report
+  work_source worker{system, options, access->brokers(), access->kafka()};
+  auto cpu = cpu_seconds();
+  if (auto err = worker.source().start())
+    return fail(err);
+  work_on(worker, ends, options);
+  auto state = worker.source().state();
+  print_report(make_report(state, worker.latency(), cpu_seconds() - cpu), options.common.json);
+  return state.errors.empty() ? exit_ok : exit_failed;
+}
+
+} // namespace keyloom::tools

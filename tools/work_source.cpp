@@ -1,0 +1,171 @@
+#include "tools/work_source.hpp"
+
+#include "tools/delay_actor.hpp"
+
+#include <keyloom/handler_actor.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <random>
+#include <thread>
+
+namespace keyloom::tools {
+
+namespace {
+
+int64_t microseconds_since_1970() {
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
+/// A number from 0 to 1, of a generator of this thread's own.
+double chance() {
+  static thread_local std::minstd_rand generator{std::random_device{}()};
+  return std::uniform_real_distribution<double>{}(generator);
+}
+
+/// The value with `"d"` added as last field; as it is when it is not a JSON object.
+std::string with_done_time(std::string_view value) {
+  auto last = value.find_last_not_of(" \t\r\n");
+  auto first = value.find_first_not_of(" \t\r\n");
+  if (first == value.npos || value[first] != '{' || value[last] != '}' || !nlohmann::json::accept(value))
+    return std::string{value};
+  std::string result;
+  result.reserve(value.size() + 24);
+  result.append(value.substr(0, last));
+  auto before = value.find_last_not_of(" \t\r\n", last - 1);
+  result += value[before] == '{' && before == first ? "\"d\":" : ",\"d\":";
+  result += std::to_string(microseconds_since_1970());
+  result += '}';
+  return result;
+}
+
+caf::error on_purpose() {
+  return caf::make_error(errc::processor_failed, "failed on purpose (--fail-rate)");
+}
+
+source_config make_config(const work_options& options, const std::string& brokers,
+                          const std::map<std::string, std::string>& kafka) {
+  source_config cfg{.group = options.group, .topic = options.topic};
+  cfg.brokers = brokers;
+  cfg.kafka = kafka;
+  cfg.connect_timeout = options.common.timeout;
+  cfg.on_error = options.on_error == "skip" ? failure_action::skip : failure_action::stop_partition;
+  if (options.output_order == "by_event")
+    cfg.output_order = output_order::by_event;
+  else if (options.output_order == "none")
+    cfg.output_order = output_order::none;
+  if (options.key_turns == "serial")
+    cfg.key_turns = key_turns::serial;
+  else if (options.key_turns == "interleaved")
+    cfg.key_turns = key_turns::interleaved;
+  return cfg;
+}
+
+} // namespace
+
+work_source::work_source(caf::actor_system& system, const work_options& options, const std::string& brokers,
+                         const std::map<std::string, std::string>& kafka)
+  : options_(options), source_(system, make_config(options, brokers, kafka)) {
+  if (options.processor == "compute")
+    add_compute();
+  else if (options.processor == "blocking")
+    add_blocking();
+  else if (options.processor == "actor")
+    add_actor(system);
+  else
+    add_none();
+}
+
+void work_source::add_none() {
+  source_.on_default([this](context<>& ctx, const record&) { return fails() ? outcome{on_purpose()} : finish(ctx); });
+}
+
+void work_source::add_compute() {
+  struct hash_job {
+    std::string_view value; // in the record's memory, which outlives the job
+    bool fail;
+  };
+  auto stage = source_.stage<hash_job, uint64_t>(
+    "compute",
+    compute([](std::string_view, hash_job& job) -> caf::expected<uint64_t> {
+      if (job.fail)
+        return on_purpose();
+      return std::hash<std::string_view>{}(job.value);
+    }),
+    [this](context<>& ctx, std::string_view, hash_job&, caf::expected<uint64_t> hash) {
+      return hash ? finish(ctx) : outcome{hash.error()};
+    },
+    limits());
+  source_.on_default([this, stage](context<>& ctx, const record& rec) {
+    return stage.schedule(ctx, rec.key, hash_job{rec.value, fails()});
+  });
+}
+
+void work_source::add_blocking() {
+  auto stage = source_.stage<delay_job, void>(
+    "blocking",
+    blocking([](std::string_view, delay_job& job) -> caf::expected<void> {
+      std::this_thread::sleep_for(std::chrono::microseconds{job.delay_us}); // the slow call that is measured
+      if (job.fail)
+        return on_purpose();
+      return {};
+    }),
+    [this](context<>& ctx, std::string_view, delay_job&, caf::expected<void> done) {
+      return done ? finish(ctx) : outcome{done.error()};
+    },
+    limits());
+  source_.on_default([this, stage](context<>& ctx, const record& rec) {
+    return stage.schedule(ctx, rec.key, delay_job{delay().count(), fails()});
+  });
+}
+
+void work_source::add_actor(caf::actor_system&) {
+  auto stage = source_.stage<delay_job, int64_t>(
+    "actor", shared_actor(spawn_delay_actor),
+    [this](context<>& ctx, std::string_view, delay_job&, caf::expected<int64_t> done) {
+      return done ? finish(ctx) : outcome{done.error()};
+    },
+    limits());
+  source_.on_default([this, stage](context<>& ctx, const record& rec) {
+    return stage.schedule(ctx, rec.key, delay_job{delay().count(), fails()});
+  });
+}
+
+stage_limits work_source::limits() const {
+  auto chosen = find_preset(options_.preset).value_or(standard).limits();
+  if (options_.concurrency) {
+    chosen.concurrency = *options_.concurrency;
+    chosen.concurrent_keys = std::max(chosen.concurrent_keys, 10 * *options_.concurrency);
+  }
+  return chosen;
+}
+
+outcome work_source::finish(context<>& ctx) {
+  auto& rec = ctx.input();
+  if (rec.timestamp_ms >= 0)
+    latency_.add(microseconds_since_1970() - rec.timestamp_ms * 1000);
+  if (options_.out.empty())
+    return complete;
+  outgoing_record result{.topic = options_.out, .type = "done"};
+  if (rec.has_key())
+    result.key.emplace(rec.key);
+  if (rec.has_value())
+    result.value = with_done_time(rec.value);
+  ctx.forward(std::move(result));
+  return complete;
+}
+
+bool work_source::fails() const {
+  return options_.fail_rate > 0 && chance() < options_.fail_rate;
+}
+
+std::chrono::microseconds work_source::delay() const {
+  if (options_.straggler_fraction > 0 && chance() < options_.straggler_fraction)
+    return std::chrono::milliseconds{options_.straggler_ms};
+  auto jitter = options_.jitter_ms > 0 ? chance() * static_cast<double>(options_.jitter_ms) * 1000 : 0.0;
+  return std::chrono::microseconds{options_.delay_ms * 1000 + static_cast<int64_t>(jitter)};
+}
+
+} // namespace keyloom::tools
