@@ -1,0 +1,28 @@
+#include "tools/broker.hpp"
+
+#include "tools/interrupt.hpp"
+#include "tools/report.hpp"
+
+#include <keyloom/embedded_broker.hpp>
+
+#include <iostream>
+
+namespace keyloom::tools {
+
+int run_broker(const broker_options& options) {
+  // Before the broker's threads exist, which inherit the blocked signals.
+  interrupt stop;
+  auto broker = embedded_broker::start();
+  if (!broker)
+    return fail(broker.error());
+  if (options.json)
+    print_report({{"brokers", broker->brokers()}}, true);
+  else
+    std::cout << "an embedded broker answers at " << broker->brokers()
+              << "; its records are gone when it ends (Ctrl-C)\n"
+              << std::flush;
+  stop.wait();
+  return exit_ok;
+}
+
+} // namespace keyloom::tools
