@@ -111,7 +111,7 @@ void partition::begin_drain() {
 }
 
 bool partition::drained() const {
-  return stopped() ? waiting_acks_ == 0 : open_turns_ == 0;
+  return waiting_acks_ == 0 && (stopped() || open_jobs_ == 0);
 }
 
 void partition::give_up() {
@@ -210,7 +210,6 @@ void partition::refuse(event& ev, const caf::error& reason) {
 void partition::out(event& ev) {
   tracker_.out(*ev.home, ev.index);
   ++out_count_;
-  --open_turns_;
   --waiting_acks_;
   memory_->recycle(ev);
 }
@@ -241,7 +240,9 @@ void partition::stop(caf::error reason) {
   stop_reason_ = describe(reason);
   meter_.open = false;
   backlog_.clear();
-  waiting_acks_ -= unsent_.size();
+  for (auto* ev : unsent_) // a part of their outputs may be with the producer; they will not get out
+    if (!std::exchange(ev->refused, true))
+      --waiting_acks_;
   unsent_.clear();
   memory_->give_up();
   out_.incidents.stopped(reason);

@@ -62,7 +62,8 @@ public:
   /// Takes in nothing more; events whose handlers have not run are dropped, others may still get out.
   void begin_drain();
 
-  /// Drained: nothing that was begun is unfinished. A stopped partition waits for acknowledgements only.
+  /// Drained: nothing that was begun is unfinished, except what stands behind an event whose handler was dropped
+  /// (by_event). A stopped partition waits for acknowledgements only.
   bool drained() const;
 
   /// Ends all work; nothing gets out any more.
@@ -130,7 +131,8 @@ private:
   order_gate::permits permits_;
   bool going_on_ = false;
   std::deque<event*> unsent_; ///< released; the first ones' outputs did not fit into the producer's queue
-  size_t waiting_acks_ = 0;   ///< events released and not out
+  size_t waiting_acks_ = 0;   ///< events released, not out and not refused
+  uint64_t open_jobs_ = 0;    ///< jobs that were sent and have not come back
   lifecycle state_ = lifecycle::active;
   std::string stop_reason_;
   steady_time now_{}; ///< of the message being worked on
@@ -145,7 +147,6 @@ private:
   uint64_t out_count_ = 0;
   uint64_t skipped_count_ = 0;
   uint64_t forwarded_count_ = 0;
-  uint64_t open_turns_ = 0; ///< events whose handlers ran and that are not out
 };
 
 } // namespace keyloom::core

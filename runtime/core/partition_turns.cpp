@@ -6,7 +6,6 @@
 namespace keyloom::core {
 
 void partition::handle(event& ev) {
-  ++open_turns_;
   current_ = &ev;
   store_changed_ = false;
   end_turn(ev, call_handler(ev.record()), nullptr);
@@ -51,6 +50,7 @@ outcome partition::submit(detail::job& filled) {
 void partition::finalize(detail::job& j) {
   auto& ev = *j.origin;
   --ev.open_jobs;
+  --open_jobs_;
   if (stopped() || ev.failed) {
     stages_[j.stage].done(j);
     memory_->recycle(j);
@@ -90,6 +90,7 @@ void partition::keep_turn(event& ev) {
   while (auto* j = turn_jobs_.take()) {
     j->origin = &ev;
     ++ev.open_jobs;
+    ++open_jobs_;
     stages_[j->stage].add(*j, memory_);
   }
 }
