@@ -80,15 +80,18 @@ caf::expected<metadata_handle> cluster::impl::ask(rd_kafka_t* asking, const std:
   return answer;
 }
 
-caf::error cluster::wait_until_reachable(std::chrono::milliseconds timeout) {
-  deadline until{timeout};
+caf::expected<metadata_handle> cluster::impl::ask_until(rd_kafka_t* asking, const std::string& topic,
+                                                        const deadline& until) {
   for (;;) {
-    auto answer = impl_->ask(impl_->client.get(), {}, until);
-    if (answer)
-      return {};
-    if (until.passed())
-      return std::move(answer.error());
+    auto answer = ask(asking, topic, until);
+    if (answer || answer.error() != errc::broker_unreachable || until.passed())
+      return answer;
   }
+}
+
+caf::error cluster::wait_until_reachable(std::chrono::milliseconds timeout) {
+  auto answer = impl_->ask_until(impl_->client.get(), {}, deadline{timeout});
+  return answer ? caf::error{} : std::move(answer.error());
 }
 
 // -- reading it -----------------------------------------------------------------------------------
@@ -96,12 +99,9 @@ caf::error cluster::wait_until_reachable(std::chrono::milliseconds timeout) {
 caf::expected<int32_t> cluster::impl::count(rd_kafka_t* asking, const std::string& topic,
                                             const deadline& until) {
   for (;;) {
-    auto answer = ask(asking, topic, until);
-    if (!answer) {
-      if (answer.error() != errc::broker_unreachable || until.passed())
-        return std::move(answer.error());
-      continue;
-    }
+    auto answer = ask_until(asking, topic, until);
+    if (!answer)
+      return std::move(answer.error());
     if ((*answer)->topic_cnt == 0)
       return translate(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, errc::topic_missing,
                        "cannot look up topic " + topic);

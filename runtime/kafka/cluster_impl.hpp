@@ -28,11 +28,16 @@ struct cluster::impl {
   /// Asks once for a topic (all that is known, without one).
   caf::expected<metadata_handle> ask(rd_kafka_t* asking, const std::string& topic,
                                      const deadline& until);
+  /// Asks until somebody answers.
+  caf::expected<metadata_handle> ask_until(rd_kafka_t* asking, const std::string& topic,
+                                           const deadline& until);
   /// Asks until the topic is there with its leaders, is known to be missing, or time is up.
   caf::expected<int32_t> count(rd_kafka_t* asking, const std::string& topic, const deadline& until);
 
   // -- cluster_topics.cpp ----------------------------------------------------------------------
 
+  /// Whether the controller that the cluster names is one of its brokers.
+  caf::expected<bool> has_controller(const deadline& until);
   caf::error create(const std::string& topic, int32_t partitions, const properties& topic_config,
                     const deadline& until);
   caf::error create_by_asking(const std::string& topic, int32_t partitions, const deadline& until);

@@ -1,5 +1,6 @@
-// Creating a topic: by the admin API where there is one, by asking for it where there is none (the
-// embedded broker).
+// Creating a topic: by the admin API where there is one, by asking for it where there is none. The
+// embedded broker has none, and does not refuse it either: it names a controller that is not there, for
+// which the client would wait until the timeout.
 #include "runtime/kafka/cluster_impl.hpp"
 #include "runtime/kafka/errors.hpp"
 
@@ -51,7 +52,27 @@ caf::error result_in(rd_kafka_event_t* answer, const std::string& what) {
 caf::error cluster::create_topic(const std::string& topic, int32_t partitions,
                                  std::chrono::milliseconds timeout,
                                  const properties& topic_config) {
-  return impl_->create(topic, partitions, topic_config, deadline{timeout});
+  deadline until{timeout};
+  auto has_controller = impl_->has_controller(until);
+  if (!has_controller)
+    return std::move(has_controller.error());
+  if (*has_controller)
+    return impl_->create(topic, partitions, topic_config, until);
+  return impl_->create_by_asking(topic, partitions, until);
+}
+
+caf::expected<bool> cluster::impl::has_controller(const deadline& until) {
+  auto answer = ask_until(client.get(), {}, until);
+  if (!answer)
+    return std::move(answer.error());
+  auto controller = rd_kafka_controllerid(client.get(), until.left_ms());
+  if (controller < 0)
+    return caf::make_error(errc::kafka_failed, "the Kafka cluster at " + brokers
+                                                 + " has no controller, which creates topics: wait "
+                                                   "for its election");
+  const auto* first = (*answer)->brokers;
+  return std::any_of(first, first + (*answer)->broker_cnt,
+                     [controller](const auto& broker) { return broker.id == controller; });
 }
 
 caf::error cluster::impl::create(const std::string& topic, int32_t partitions,
@@ -68,10 +89,7 @@ caf::error cluster::impl::create(const std::string& topic, int32_t partitions,
     listen(std::chrono::milliseconds{0});
     return unreachable();
   }
-  auto code = rd_kafka_event_error(answer.get());
-  if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
-    return create_by_asking(topic, partitions, until);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+  if (auto code = rd_kafka_event_error(answer.get()))
     return translate(code, errc::kafka_failed, what, rd_kafka_event_error_string(answer.get()));
   if (auto err = result_in(answer.get(), what))
     return err;
@@ -93,6 +111,8 @@ caf::error cluster::impl::wait_for(const std::string& topic, const deadline& unt
 // The embedded broker creates what is asked for, with its own number of partitions.
 caf::error cluster::impl::create_by_asking(const std::string& topic, int32_t partitions,
                                            const deadline& until) {
+  if (auto checked = describe_topic(topic, partitions, {}, "cannot create topic " + topic); !checked)
+    return std::move(checked.error());
   if (auto existing = count(client.get(), topic, until))
     return {};
   auto asking = connect(true);
