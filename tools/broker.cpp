@@ -1,6 +1,6 @@
 #include "tools/broker.hpp"
 
-#include "tools/interrupt.hpp"
+#include "actors/stop_signal.hpp"
 #include "tools/report.hpp"
 
 #include <keyloom/embedded_broker.hpp>
@@ -10,8 +10,8 @@
 namespace keyloom::tools {
 
 int run_broker(const broker_options& options) {
-  // Before the broker's threads exist, which inherit the blocked signals.
-  interrupt stop;
+  // First, so that a signal that comes during the start ends it cleanly, too.
+  actors::stop_signal stop;
   auto broker = embedded_broker::start();
   if (!broker)
     return fail(broker.error());
