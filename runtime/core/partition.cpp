@@ -34,14 +34,19 @@ partition::partition(std::string topic, int32_t number, int64_t position, shared
 }
 
 void partition::open() {
+  auto failed = [this](const std::string& what) {
+    stop(caf::make_error(errc::handler_failed, "topic " + topic_ + ", partition " + std::to_string(number_)
+                                                 + ": the store's factory threw" + what));
+  };
   try {
     if (common_.source->make_store)
       store_ = common_.source->make_store(topic_, number_);
     set_state(lifecycle::active);
     meter_.open = true;
   } catch (const std::exception& ex) {
-    stop(caf::make_error(errc::handler_failed, "topic " + topic_ + ", partition " + std::to_string(number_)
-                                                 + ": the store's factory threw: " + ex.what()));
+    failed(std::string{": "} + ex.what());
+  } catch (...) {
+    failed(" something that is no std::exception");
   }
 }
 
@@ -89,6 +94,7 @@ void partition::delivered(std::span<delivery> reports) {
 }
 
 void partition::retry_unsent() {
+  now_ = out_.clock.now();
   while (!unsent_.empty()) {
     auto& ev = *unsent_.front();
     unsent_.pop_front();

@@ -25,7 +25,7 @@ void worker_pool::submit(strand_ptr ready) {
   }
   ++line.running;
   ready_.push_back(std::move(ready));
-  if (idle_ < ready_.size())
+  if (threads_.size() < working_ + ready_.size())
     threads_.emplace_back([this] { work(); });
   else
     ready_changed_.notify_one();
@@ -74,9 +74,7 @@ strand_ptr worker_pool::next(std::unique_lock<std::mutex>& lock, strand_ptr done
       line.waiting.pop_front();
     }
   }
-  ++idle_;
   ready_changed_.wait(lock, [this] { return stopped_ || !ready_.empty(); });
-  --idle_;
   if (stopped_)
     return nullptr;
   auto result = std::move(ready_.front());
@@ -107,7 +105,7 @@ void worker_pool::process(core::run jobs, detail::stage_base& stage) {
   done.memory = jobs.memory;
   auto report_at = steady_clock::now() + report_interval;
   while (auto* j = jobs.take()) {
-    if (jobs.memory->given_up())
+    if (stopped_ || jobs.memory->given_up())
       return;
     core::process(stage, *j);
     done.append(*j);

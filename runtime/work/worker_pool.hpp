@@ -56,9 +56,8 @@ private:
   std::deque<strand_ptr> ready_;     // may be worked on now; guarded by mutex_, as all below
   std::vector<stage_line> lines_;
   std::vector<std::thread> threads_;
-  size_t idle_ = 0;
   size_t working_ = 0;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_ = false; // changes under mutex_; looked at before each call without it
 };
 
 } // namespace keyloom::work

@@ -1,0 +1,241 @@
+#include "runtime/work/worker_pool.hpp"
+#include "tests/fakes/partition_rig.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <latch>
+#include <map>
+
+using namespace keyloom;
+
+namespace {
+
+/// Counts what came back; tests wait for it instead of sleeping.
+class counting_return final : public core::return_port {
+public:
+  void finished(core::run&& part) override {
+    std::lock_guard guard{mutex_};
+    while (auto* j = part.take()) {
+      keys_.emplace_back(j->key);
+      ok_.push_back(static_cast<detail::typed_job<int, int>*>(j)->result->operator bool());
+    }
+    changed_.notify_all();
+  }
+
+  void delivered(std::vector<core::delivery>&&) override { FAIL("nothing was sent"); }
+
+  void wait_for(size_t count) {
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [&] { return keys_.size() >= count; });
+  }
+
+  std::vector<std::string> keys() {
+    std::lock_guard guard{mutex_};
+    return keys_;
+  }
+
+  std::vector<bool> ok() {
+    std::lock_guard guard{mutex_};
+    return ok_;
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> keys_;
+  std::vector<bool> ok_;
+};
+
+using function = std::function<int(std::string_view, int&)>;
+
+/// A pool of one stage that calls `call`.
+struct pool_rig {
+  pool_rig(uint32_t concurrency, function call) {
+    auto source = std::make_shared<core::plan>();
+    fakes::add_stage<no_store, int, int>(*source, "stage", blocking(std::move(call)),
+                                         detail::no_finalizer{});
+    memory = caf::make_counted<core::work_memory>(source);
+    memory->returns_to(back);
+    pool = std::make_unique<work::worker_pool>(*source, std::vector<uint32_t>{concurrency});
+  }
+
+  ~pool_rig() { pool.reset(); }
+
+  /// Gives `count` jobs of a key to the pool, numbered on from those before.
+  void give(const std::string& key, int count = 1) {
+    core::run jobs;
+    jobs.memory = memory;
+    for (; count > 0; --count) {
+      auto& j = memory->make_job(0);
+      j.own_key = key;
+      j.key = j.own_key;
+      static_cast<detail::typed_job<int, int>&>(j).payload.emplace(next_++);
+      jobs.append(j);
+    }
+    auto& strand = strands[key];
+    if (strand == nullptr)
+      strand = caf::make_counted<work::strand>(0u);
+    if (strand->push(std::move(jobs)))
+      pool->submit(strand);
+  }
+
+  int next_ = 0;
+  std::shared_ptr<counting_return> back = std::make_shared<counting_return>();
+  core::work_memory_ptr memory;
+  std::map<std::string, work::strand_ptr> strands;
+  std::unique_ptr<work::worker_pool> pool;
+};
+
+} // namespace
+
+TEST_CASE("I3: calls of a key never overlap and come in order, while other keys go on") {
+  std::mutex mutex;
+  std::map<std::string, int> last;
+  std::map<std::string, int> inside;
+  auto wrong = 0;
+  pool_rig rig{4, [&](std::string_view key, int& number) {
+                 std::string name{key};
+                 {
+                   std::lock_guard guard{mutex};
+                   wrong += inside[name]++ != 0;
+                   wrong += last.contains(name) && last[name] >= number;
+                   last[name] = number;
+                 }
+                 std::this_thread::yield();
+                 std::lock_guard guard{mutex};
+                 --inside[name];
+                 return 0;
+               }};
+  for (int i = 0; i < 600; ++i)
+    rig.give("key" + std::to_string(i % 7), 1 + i % 3);
+  rig.back->wait_for(1200);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("as many calls run at once as the stage's concurrency allows, and no more") {
+  std::latch three_inside{3};
+  std::latch go_on{1};
+  std::atomic<int> inside = 0;
+  std::atomic<bool> too_many = false;
+  pool_rig rig{3, [&](std::string_view, int& number) {
+                 if (++inside > 3)
+                   too_many = true;
+                 if (number < 3)
+                   three_inside.count_down();
+                 go_on.wait();
+                 --inside;
+                 return 0;
+               }};
+  for (int i = 0; i < 9; ++i)
+    rig.give("key" + std::to_string(i));
+  three_inside.wait();
+  CHECK(rig.pool->running() == 3);
+  go_on.count_down();
+  rig.back->wait_for(9);
+  CHECK_FALSE(too_many);
+}
+
+TEST_CASE("a call that throws fails its job, and the key's next ones go on") {
+  pool_rig rig{1, [](std::string_view, int& number) {
+                 if (number == 0)
+                   throw std::runtime_error{"no"};
+                 if (number == 1)
+                   throw 42;
+                 return number;
+               }};
+  rig.give("a", 3);
+  rig.back->wait_for(3);
+  CHECK(rig.back->ok() == std::vector<bool>{false, false, true});
+}
+
+TEST_CASE("a hot key lets others of its stage have its worker when its time slice is over") {
+  std::latch others_wait{1};
+  std::atomic<bool> cold_came = false;
+  std::atomic<int> hot_calls = 0;
+  std::function<void()> more_hot;
+  pool_rig rig{1, [&](std::string_view key, int&) {
+                 if (key == "cold") {
+                   cold_came = true;
+                   return 0;
+                 }
+                 others_wait.wait();
+                 ++hot_calls;
+                 more_hot(); // always has work while the cold key waits
+                 return 0;
+               }};
+  more_hot = [&] {
+    if (!cold_came)
+      rig.give("hot");
+  };
+  rig.give("hot");
+  rig.give("cold"); // from here on only the worker touches `rig`
+  others_wait.count_down();
+  while (!cold_came) // forever if the hot key keeps its worker
+    std::this_thread::yield();
+  CHECK(hot_calls > 1);
+  rig.pool->stop();
+}
+
+TEST_CASE("finished work of a long run comes back while the run goes on") {
+  std::latch first_came_back{1};
+  pool_rig rig{1, [&](std::string_view, int& number) {
+                 if (number == 0) { // longer than the report interval
+                   auto until = std::chrono::steady_clock::now()
+                                + work::worker_pool::report_interval;
+                   while (std::chrono::steady_clock::now() < until)
+                     std::this_thread::yield();
+                 } else if (number == 1) {
+                   first_came_back.wait();
+                 }
+                 return 0;
+               }};
+  rig.give("a", 2);
+  rig.back->wait_for(1); // hangs if the run's first part waits for its second
+  first_came_back.count_down();
+  rig.back->wait_for(2);
+}
+
+TEST_CASE("I6: after a partition was given up no call begins, and nothing comes back") {
+  std::latch inside{1};
+  std::latch go_on{1};
+  std::atomic<int> calls = 0;
+  pool_rig rig{1, [&](std::string_view, int&) {
+                 ++calls;
+                 inside.count_down();
+                 go_on.wait();
+                 return 0;
+               }};
+  rig.give("a", 3);
+  inside.wait();
+  rig.memory->give_up();
+  go_on.count_down();
+  rig.pool->stop();
+  CHECK(calls == 1);
+}
+
+TEST_CASE("I9: a stop waits for the call in progress and drops what has not begun") {
+  std::latch inside{1};
+  std::latch go_on{1};
+  std::atomic<int> begun = 0;
+  std::atomic<int> ended = 0;
+  pool_rig rig{1, [&](std::string_view, int&) {
+                 if (begun++ == 0)
+                   inside.count_down();
+                 go_on.wait();
+                 ++ended;
+                 return 0;
+               }};
+  rig.give("a", 3);
+  rig.give("b", 2);
+  inside.wait();
+  std::thread stopping{[&] { rig.pool->stop(); }};
+  // A stop empties the lines: then nobody but the test holds a strand that waited there.
+  while (rig.strands["b"]->get_reference_count() != 1)
+    std::this_thread::yield();
+  CHECK(ended == 0);
+  go_on.count_down();
+  stopping.join();
+  CHECK(begun == 1);
+  CHECK(ended == 1);
+}
