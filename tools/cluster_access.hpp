@@ -1,6 +1,7 @@
-// How a sub-command gets at its cluster: resolves `--brokers embedded` by starting the embedded broker
-// in the process, waits until a broker answers, and hands out what clients are made with. Owned by the
-// run_x function, which destroys it after all its clients. One thread.
+// How a sub-command gets at its cluster: reads the configuration file, resolves `--brokers
+// embedded` by starting the embedded broker in the process, waits until a broker answers, and hands
+// out what clients are made with. Owned by the run_x function, which destroys it after all its
+// clients. One thread.
 #pragma once
 
 #include "runtime/kafka/cluster.hpp"
@@ -19,7 +20,8 @@ namespace keyloom::tools {
 class cluster_access {
 public:
   /// Starts the embedded broker when asked for it and waits until a broker answers; errors:
-  /// errc::bad_config for a property the client does not take, errc::broker_unreachable after the timeout.
+  /// errc::bad_config for a property the client does not take or a configuration file that cannot
+  /// be read, errc::broker_unreachable after the timeout.
   static caf::expected<cluster_access> open(const common_options& options);
 
   cluster_access(cluster_access&&) noexcept = default;
@@ -36,7 +38,10 @@ public:
   /// The broker in this process; null when the cluster is an outside one.
   embedded_broker* embedded() { return embedded_ ? &*embedded_ : nullptr; }
 
-  /// What is left to every single call on the cluster.
+  /// For the clients' configurations: what they complain about, for stderr. Any thread.
+  static void log(int level, const std::string& text);
+
+  /// How long every single call on the cluster may take.
   std::chrono::milliseconds timeout() const { return timeout_; }
 
   /// Creates `name` when it is absent; an existing topic keeps its partitions.

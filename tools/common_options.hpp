@@ -9,10 +9,12 @@
 namespace keyloom::tools {
 
 struct common_options {
-  std::string brokers;     ///< HOST:PORT[,...] or "embedded"
-  bool json = false;       ///< one JSON object on stdout instead of text
-  kafka::properties kafka; ///< librdkafka properties as given with --kafka
+  std::string brokers; ///< HOST:PORT[,...] or "embedded"; empty: the file's, or 127.0.0.1:9092
+  bool json = false;   ///< one JSON object on stdout instead of text
+  kafka::properties
+    kafka; ///< librdkafka properties as given with --kafka; they win over the file's
   std::chrono::seconds timeout{30};
+  std::string config_file; ///< keyloom { brokers = "...", kafka { ... } }; empty: none
 };
 
 } // namespace keyloom::tools
