@@ -45,18 +45,6 @@ void stop_signal::wait() {
   }
 }
 
-bool stop_signal::wait_for(std::chrono::milliseconds timeout) {
-  timespec until{};
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  auto nanoseconds = until.tv_nsec + (timeout.count() % 1000) * 1'000'000;
-  until.tv_sec += timeout.count() / 1000 + nanoseconds / 1'000'000'000;
-  until.tv_nsec = nanoseconds % 1'000'000'000;
-  while (sem_clockwait(&raised_, CLOCK_MONOTONIC, &until) == -1)
-    if (errno != EINTR)
-      return false;
-  return true;
-}
-
 void stop_signal::raise() {
   sem_post(&raised_);
 }

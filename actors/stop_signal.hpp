@@ -3,7 +3,6 @@
 // goes. `raise` may be called from any thread.
 #pragma once
 
-#include <chrono>
 #include <csignal>
 #include <semaphore.h>
 
@@ -18,9 +17,6 @@ public:
 
   /// Waits for a signal or for `raise`.
   void wait();
-
-  /// Waits no longer than `timeout`; true when there was a signal or `raise`.
-  bool wait_for(std::chrono::milliseconds timeout);
 
   /// Wakes `wait` without a signal.
   void raise();

@@ -12,7 +12,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 add_library(keyloom_options INTERFACE)
 target_compile_options(keyloom_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align
-  -Wunused -Wnull-dereference -Wformat=2 -Wimplicit-fallthrough -Wextra-semi
+  -Wunused -Wformat=2 -Wimplicit-fallthrough -Wextra-semi
   # Options structs are written {.group = "g", .topic = "t"}; the rest keeps its defaults.
   -Wno-missing-field-initializers
   $<$<BOOL:${KEYLOOM_WARNINGS_AS_ERRORS}>:-Werror>)

@@ -1,9 +1,10 @@
 #include "tools/work.hpp"
 
 #include "actors/settings.hpp"
-#include "actors/stop_signal.hpp"
 #include "tools/cluster_access.hpp"
 #include "tools/delay_actor.hpp"
+#include "tools/interrupt.hpp"
+#include "tools/progress.hpp"
 #include "tools/report.hpp"
 #include "tools/work_source.hpp"
 
@@ -112,22 +113,21 @@ caf::error prepare_topics(cluster_access& access, const work_options& options) {
 }
 
 /// Runs until a signal, the end or an error; the source is stopped afterwards.
-void work_on(work_source& worker, end_watch& ends, const work_options& options) {
-  actors::stop_signal signal;
+void work_on(work_source& worker, end_watch& ends, interrupt& stop, const work_options& options) {
   progress shown{"working"};
-  while (!signal.wait_for(look_interval)) {
+  while (!stop.wait_until(steady_clock::now() + look_interval)) {
     auto state = worker.source().state();
     shown.update(state.out, options.until_end ? ends.total() : 0);
     if (cannot_go_on(state) || (options.until_end && ends.reached(state)))
       break;
   }
-  shown.finish();
   worker.source().stop();
 }
 
 } // namespace
 
 int run_work(const work_options& options) {
+  interrupt stop;
   auto access = cluster_access::open(options.common);
   if (!access)
     return fail(access.error());
@@ -145,7 +145,7 @@ int run_work(const work_options& options) {
   auto cpu = cpu_seconds();
   if (auto err = worker.source().start())
     return fail(err);
-  work_on(worker, ends, options);
+  work_on(worker, ends, stop, options);
   auto state = worker.source().state();
   print_report(make_report(state, worker.latency(), cpu_seconds() - cpu), options.common.json);
   return state.errors.empty() ? exit_ok : exit_failed;

@@ -80,7 +80,8 @@ caf::expected<metadata_handle> cluster::impl::ask(rd_kafka_t* asking, const std:
   return answer;
 }
 
-caf::expected<metadata_handle> cluster::impl::ask_until(rd_kafka_t* asking, const std::string& topic,
+caf::expected<metadata_handle> cluster::impl::ask_until(rd_kafka_t* asking,
+                                                        const std::string& topic,
                                                         const deadline& until) {
   for (;;) {
     auto answer = ask(asking, topic, until);
@@ -123,8 +124,8 @@ caf::expected<int32_t> cluster::partition_count(const std::string& topic,
   return impl_->count(impl_->client.get(), topic, deadline{timeout});
 }
 
-caf::expected<std::vector<watermarks>> cluster::query_watermarks(const std::string& topic,
-                                                                 std::chrono::milliseconds timeout) {
+caf::expected<std::vector<watermarks>>
+cluster::query_watermarks(const std::string& topic, std::chrono::milliseconds timeout) {
   deadline until{timeout};
   auto partitions = impl_->count(impl_->client.get(), topic, until);
   if (!partitions)
@@ -153,7 +154,8 @@ caf::expected<std::vector<partition_offset>> offsets_in(rd_kafka_event_t* answer
   if (groups != 1)
     return caf::make_error(errc::kafka_failed, what + ": the answer names no group");
   if (const auto* err = rd_kafka_group_result_error(result[0]))
-    return translate(rd_kafka_error_code(err), errc::kafka_failed, what, rd_kafka_error_string(err));
+    return translate(rd_kafka_error_code(err), errc::kafka_failed, what,
+                     rd_kafka_error_string(err));
   const auto* list = rd_kafka_group_result_partitions(result[0]);
   for (int i = 0; i < list->cnt; ++i)
     if (auto code = list->elems[i].err)
@@ -164,9 +166,8 @@ caf::expected<std::vector<partition_offset>> offsets_in(rd_kafka_event_t* answer
 
 } // namespace
 
-caf::expected<std::vector<partition_offset>>
-cluster::group_offsets(const std::string& group, const std::string& topic,
-                       std::chrono::milliseconds timeout) {
+caf::expected<std::vector<partition_offset>> cluster::group_offsets(
+  const std::string& group, const std::string& topic, std::chrono::milliseconds timeout) {
   deadline until{timeout};
   auto* client = impl_->client.get();
   auto what = "cannot read the committed offsets of group " + group + " on " + topic;

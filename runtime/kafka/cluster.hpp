@@ -1,6 +1,6 @@
-// What a program asks a cluster beside reading and writing: is it there, which partitions a topic has,
-// where it begins and ends, what a group has committed, and creating a topic. Every call blocks up to
-// its timeout; never call it on an actor's thread. One thread at a time.
+// What a program asks a cluster beside reading and writing: is it there, which partitions a topic
+// has, where it begins and ends, what a group has committed, and creating a topic. Every call
+// blocks up to its timeout; never call it on an actor's thread. One thread at a time.
 #pragma once
 
 #include "runtime/kafka/properties.hpp"
@@ -26,24 +26,27 @@ public:
                                                       const properties& kafka = {});
   ~cluster();
 
-  /// errc::broker_unreachable when no broker answers within `timeout`; its text holds the client's last
-  /// words (refused, name unknown, ...) and names the setting.
+  /// errc::broker_unreachable when no broker answers within `timeout`; its text holds the client's
+  /// last words (refused, name unknown, ...) and names the setting.
   caf::error wait_until_reachable(std::chrono::milliseconds timeout);
 
   /// Number of partitions of `topic`; errc::topic_missing when it does not exist. Never creates it.
-  caf::expected<int32_t> partition_count(const std::string& topic, std::chrono::milliseconds timeout);
+  caf::expected<int32_t> partition_count(const std::string& topic,
+                                         std::chrono::milliseconds timeout);
 
-  /// Creates a topic and waits until it can be used; an existing one is fine (`partitions` is then not
-  /// compared). Works on the embedded broker, too, whose mock has no admin API (FACTS: auto-creation there
-  /// knows only the mock's default partition count, so for other counts use embedded_broker::create_topic).
-  caf::error create_topic(const std::string& topic, int32_t partitions, std::chrono::milliseconds timeout,
-                          const properties& topic_config = {});
+  /// Creates a topic and waits until it can be used; an existing one is fine (`partitions` is then
+  /// not compared). On the embedded broker, which has no admin API, it knows one number of
+  /// partitions only, 4: errc::bad_config for others, which embedded_broker::create_topic creates;
+  /// `topic_config` means nothing there.
+  caf::error create_topic(const std::string& topic, int32_t partitions,
+                          std::chrono::milliseconds timeout, const properties& topic_config = {});
 
   /// Low and high watermark of each partition 0..n-1, as a read_uncommitted reader sees them.
   caf::expected<std::vector<watermarks>> query_watermarks(const std::string& topic,
                                                           std::chrono::milliseconds timeout);
 
-  /// What `group` has committed for each partition of `topic` (offset -1: nothing), without joining it.
+  /// What `group` has committed for each partition of `topic` (offset -1: nothing), without joining
+  /// it.
   caf::expected<std::vector<partition_offset>> group_offsets(const std::string& group,
                                                              const std::string& topic,
                                                              std::chrono::milliseconds timeout);

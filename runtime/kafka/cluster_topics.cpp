@@ -1,6 +1,6 @@
 // Creating a topic: by the admin API where there is one, by asking for it where there is none. The
-// embedded broker has none, and does not refuse it either: it names a controller that is not there, for
-// which the client would wait until the timeout.
+// embedded broker has none, and does not refuse it either: it names a controller that is not there,
+// for which the client would wait until the timeout.
 #include "runtime/kafka/cluster_impl.hpp"
 #include "runtime/kafka/errors.hpp"
 
@@ -28,8 +28,8 @@ caf::expected<new_topic_handle> describe_topic(const std::string& topic, int32_t
 
 caf::error result_in(rd_kafka_event_t* answer, const std::string& what) {
   size_t count = 0;
-  auto** topics
-    = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer), &count);
+  auto** topics = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer),
+                                                      &count);
   for (size_t i = 0; i < count; ++i) {
     auto code = rd_kafka_topic_result_error(topics[i]);
     const auto* why = rd_kafka_topic_result_error_string(topics[i]);
@@ -111,7 +111,8 @@ caf::error cluster::impl::wait_for(const std::string& topic, const deadline& unt
 // The embedded broker creates what is asked for, with its own number of partitions.
 caf::error cluster::impl::create_by_asking(const std::string& topic, int32_t partitions,
                                            const deadline& until) {
-  if (auto checked = describe_topic(topic, partitions, {}, "cannot create topic " + topic); !checked)
+  if (auto checked = describe_topic(topic, partitions, {}, "cannot create topic " + topic);
+      !checked)
     return std::move(checked.error());
   if (auto existing = count(client.get(), topic, until))
     return {};

@@ -72,8 +72,8 @@ caf::expected<client_handle> make_client(rd_kafka_type_t type, conf_handle conf)
   std::array<char, 512> reason{};
   client_handle client{rd_kafka_new(type, conf.get(), reason.data(), reason.size())};
   if (!client)
-    return caf::make_error(errc::bad_config, std::string{"the Kafka client refuses its properties: "}
-                                               + reason.data());
+    return caf::make_error(
+      errc::bad_config, std::string{"the Kafka client refuses its properties: "} + reason.data());
   [[maybe_unused]] auto* owned_by_client = conf.release();
   return client;
 }

@@ -1,6 +1,7 @@
-// From properties to a configured client. Three layers: keyloom's defaults, which the user may change;
-// the user's; and what keyloom's rules rest on, which nobody may change. A user's value that
-// contradicts the last is refused with both values named, never overruled in silence. One thread.
+// From properties to a configured client. Three layers: keyloom's defaults, which the user may
+// change; the user's; and what keyloom's rules rest on, which nobody may change. A user's value
+// that contradicts the last is refused with both values named, never overruled in silence. One
+// thread.
 #pragma once
 
 #include "runtime/kafka/handles.hpp"

@@ -38,7 +38,8 @@ std::vector<forced_property> forced(const consumer::config& settings) {
     {"enable.auto.commit", "false", "keyloom commits what is out, and nothing else"},
     {"enable.auto.offset.store", "false", "keyloom commits what is out, and nothing else"},
     {"auto.offset.reset", "error",
-     "keyloom starts at the earliest record where nothing is committed, and reports an offset out of "
+     "keyloom starts at the earliest record where nothing is committed, and reports an offset out "
+     "of "
      "range instead of moving it"},
     {"enable.partition.eof", "true", "it tells the position behind control records"},
     {"log.queue", "true", "log lines are passed on by the thread that polls"},
@@ -63,7 +64,8 @@ consumer::impl::impl(config cfg) : settings(std::move(cfg)) {
 
 caf::error consumer::impl::start() {
   if (settings.group.empty())
-    return caf::make_error(errc::bad_config, "the setting `group` is empty: name the consumer group");
+    return caf::make_error(errc::bad_config,
+                           "the setting `group` is empty: name the consumer group");
   auto conf = make_conf(defaults(), settings.kafka, forced(settings));
   if (!conf)
     return std::move(conf.error());

@@ -1,11 +1,11 @@
-// A consumer of one group that leaves all decisions to its owner: rebalances, commits and errors come
-// out of `next_event`, records out of `drain`, partition by partition. It never pauses a partition and
-// never commits by itself: back-pressure is not draining.
+// A consumer of one group that leaves all decisions to its owner: rebalances, commits and errors
+// come out of `next_event`, records out of `drain`, partition by partition. It never pauses a
+// partition and never commits by itself: back-pressure is not draining.
 //
 // Every assigned partition's queue is taken out of the consumer's own queue before it is assigned
 // (rd_kafka_queue_forward(q, nullptr)), and the handle is kept for as long as the consumer lives,
-// because the flag sticks to the partition. Owned by the poller, which is the one thread that calls it;
-// the two functions marked "any thread" are the exception.
+// because the flag sticks to the partition. Owned by the poller, which is the one thread that calls
+// it; the two functions marked "any thread" are the exception.
 #pragma once
 
 #include "runtime/core/record_batch.hpp"
@@ -28,14 +28,15 @@ struct partitions_assigned {
   std::vector<topic_partition> partitions;
 };
 
-/// The group takes these partitions from us. Answer with `unassign`. `lost`: they are somebody else's
-/// already, so nothing may be committed.
+/// The group takes these partitions from us. Answer with `unassign`. `lost`: they are somebody
+/// else's already, so nothing may be committed.
 struct partitions_revoked {
   std::vector<topic_partition> partitions;
   bool lost = false;
 };
 
-/// The answer to `commit_async`. `error` is set when the call failed or any partition of it did.
+/// The answer to `commit_async`. `error` is set when the call failed or any partition of it did. A
+/// commit that is under way when the consumer ends may stay without an answer.
 struct offsets_committed {
   std::vector<partition_offset> offsets;
   caf::error error;
@@ -48,15 +49,16 @@ struct client_error {
   bool fatal = false;
 };
 
-/// A partition that cannot be read on, e.g. its position is outside of what the topic holds, or the
-/// topic is gone or not authorised.
+/// A partition that cannot be read on, e.g. its position is outside of what the topic holds, its
+/// bytes are damaged, or the topic is gone or not authorised. It gives nothing more until it is
+/// assigned anew, so that nothing behind the failure is taken for the next record.
 struct partition_failed {
   topic_partition where;
   caf::error error;
 };
 
-using consumer_event
-  = std::variant<partitions_assigned, partitions_revoked, offsets_committed, client_error, partition_failed>;
+using consumer_event = std::variant<partitions_assigned, partitions_revoked, offsets_committed,
+                                    client_error, partition_failed>;
 
 class consumer {
 public:
@@ -64,7 +66,9 @@ public:
     std::string brokers;
     std::string group;
     properties kafka = {};
-    /// Called from a client thread when an event or a record may be waiting; must only raise a flag.
+    /// Called, on any thread, when an event or a record may be waiting; must only raise a flag. A
+    /// queue wakes when it was empty: after a wake-up take events until there are none, and drain a
+    /// partition until it gives less than asked for.
     std::function<void()> wake;
     /// Receives the client's own log lines (level as syslog's: 3 error, 4 warning, 6 info), on the
     /// thread that calls next_event.
@@ -74,8 +78,8 @@ public:
   /// errc::bad_config names a property the client does not take.
   static caf::expected<std::unique_ptr<consumer>> make(config cfg);
 
-  /// Leaves the group and waits for the client's threads. Everything drained must be gone before: no,
-  /// batches are copies, only `close` should have run.
+  /// Waits for the client's threads. When `close` has not run to its end, leaves the group first,
+  /// answering whatever it asks by giving everything back, for 5 s at most. Batches outlive it.
   ~consumer();
 
   /// Joins the group for these topics.
@@ -92,21 +96,25 @@ public:
   /// Accepts an assignment and starts fetching at the given offsets (-1: the earliest record).
   caf::error assign(const std::vector<partition_offset>& start);
 
-  /// Gives partitions back; answers `partitions_revoked`. With an empty list: answers an empty event.
+  /// Gives partitions back; answers `partitions_revoked`. With an empty list: answers an empty
+  /// event.
   caf::error unassign(const std::vector<topic_partition>& partitions);
 
   /// Copies up to `max_records` records and about `max_bytes` bytes that were fetched from `where`
-  /// into a batch; null when nothing is there. Never waits. A batch without records carries a
-  /// position that moved on over control records.
+  /// into a batch; null when nothing is there, or the partition is not ours or failed. Never waits.
+  /// A batch without records carries a position that moved on over control records, or the first
+  /// one that is known, where a partition read from its start turns out to be empty.
   core::record_batch_ptr drain(const topic_partition& where, size_t max_records, size_t max_bytes);
 
   /// Sends a commit; the answer arrives as offsets_committed. Any thread.
   caf::error commit_async(const std::vector<partition_offset>& offsets);
 
-  /// True when the group took the assignment away without asking. Any thread.
+  /// True when the group took the assignment away without asking. Any thread. A member that left an
+  /// event of its group unanswered may not know yet; its commits are refused all the same.
   bool assignment_lost() const;
 
-  /// Begins leaving the group; revoke events keep coming out of next_event until `closed`.
+  /// Begins leaving the group; revoke events keep coming out of next_event until `closed`. Later
+  /// calls do nothing.
   void close();
   bool closed() const;
 

@@ -14,7 +14,8 @@ namespace {
 
 constexpr size_t largest_chunk = 1000;
 
-// While nobody knows how large the records are, a chunk of full size could pass the byte limit by far.
+// While nobody knows how large the records are, a chunk of full size could pass the byte limit by
+// far.
 constexpr size_t first_chunk = 16;
 
 /// Messages taken out of a queue; they go back to the client whatever happens.
@@ -46,9 +47,8 @@ void for_each_header(const rd_kafka_message_t* message, Function f) {
   const char* name = nullptr;
   const void* value = nullptr;
   size_t size = 0;
-  for (size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size)
-                     == RD_KAFKA_RESP_ERR_NO_ERROR;
-       ++i)
+  for (size_t i = 0;
+       rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
     f(std::string_view{name}, view(value, size));
 }
 
@@ -134,7 +134,7 @@ void consumer::impl::copy_chunk(const topic_partition& where, source& from,
   }
   if (failure != messages.end()) {
     from.failed = true;
-    found_while_draining.push_back(partition_failed{where, problem_of(where, **failure)});
+    pass_on(partition_failed{where, problem_of(where, **failure)});
   }
 }
 
@@ -159,13 +159,21 @@ void consumer::impl::make_room(const topic_partition& where, source& from,
   from.record_bytes = from.record_bytes == 0 ? average : (7 * from.record_bytes + average) / 8;
 }
 
-// The end of a partition tells its position, which control records move without a record to show it.
+// The end of a partition tells its position, which control records move without a record to show
+// it.
 void consumer::impl::note(const topic_partition& where, source& from,
                           const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
     from.position = std::max(from.position, message.offset);
   else
-    found_while_draining.push_back(client_error{problem_of(where, message), false});
+    pass_on(client_error{problem_of(where, message), false});
+}
+
+// The owner may go to sleep after a drain that gave nothing.
+void consumer::impl::pass_on(consumer_event event) {
+  found_while_draining.push_back(std::move(event));
+  if (settings.wake)
+    settings.wake();
 }
 
 } // namespace keyloom::kafka

@@ -85,8 +85,8 @@ bool may_commit_again(rd_kafka_resp_err_t code, bool lost) {
 
 } // namespace
 
-// A commit can fail as a whole while none of its partitions says so (metadata that is too large), or
-// for one partition while the call succeeds.
+// A commit can fail as a whole while none of its partitions says so (metadata that is too large),
+// or for one partition while the call succeeds.
 consumer_event consumer::impl::commit_result(rd_kafka_event_t* event) const {
   const auto* list = rd_kafka_event_topic_partition_list(event);
   offsets_committed result{offsets_of(list), {}, true};

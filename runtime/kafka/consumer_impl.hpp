@@ -58,6 +58,7 @@ struct consumer::impl {
                   core::record_batch_ptr& into);
   static void make_room(const topic_partition& where, source& from,
                         std::span<rd_kafka_message_t*> chunk, core::record_batch_ptr& into);
+  void pass_on(consumer_event event);
   void note(const topic_partition& where, source& from, const rd_kafka_message_t& message);
 
   config settings;

@@ -24,9 +24,8 @@ caf::expected<embedded_broker> embedded_broker::start() {
   result->client = std::move(*client);
   result->cluster.reset(rd_kafka_mock_cluster_new(result->client.get(), 1));
   if (!result->cluster)
-    return caf::make_error(errc::kafka_failed,
-                           "the embedded broker cannot listen on 127.0.0.1: "
-                             + kafka::words(rd_kafka_last_error()));
+    return caf::make_error(errc::kafka_failed, "the embedded broker cannot listen on 127.0.0.1: "
+                                                 + kafka::words(rd_kafka_last_error()));
   // Three seconds by default, which every first record of a demo or test would wait.
   rd_kafka_mock_group_initial_rebalance_delay_ms(result->cluster.get(), 0);
   result->brokers = rd_kafka_mock_cluster_bootstraps(result->cluster.get());

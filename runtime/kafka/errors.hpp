@@ -1,6 +1,7 @@
-// librdkafka's error codes in keyloom's terms: which errc a code is, its words, and the setting or step
-// that mends it. Every message of runtime/kafka is put together here, so that all of them read alike:
-// what failed, why (the client's words and its name for them), what to do. Any thread; pure functions.
+// librdkafka's error codes in keyloom's terms: which errc a code is, its words, and the setting or
+// step that mends it. Every message of runtime/kafka is put together here, so that all of them read
+// alike: what failed, why (the client's words and its name for them), what to do. Any thread; pure
+// functions.
 #pragma once
 
 #include "runtime/kafka/handles.hpp"

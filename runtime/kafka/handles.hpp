@@ -27,13 +27,14 @@ using event_handle = std::unique_ptr<rd_kafka_event_t, destroy_by<rd_kafka_event
 using error_handle = std::unique_ptr<rd_kafka_error_t, destroy_by<rd_kafka_error_destroy>>;
 using topic_handle = std::unique_ptr<rd_kafka_topic_t, destroy_by<rd_kafka_topic_destroy>>;
 using headers_handle = std::unique_ptr<rd_kafka_headers_t, destroy_by<rd_kafka_headers_destroy>>;
-using partition_handle = std::unique_ptr<rd_kafka_topic_partition_t,
-                                         destroy_by<rd_kafka_topic_partition_destroy>>;
+using partition_handle
+  = std::unique_ptr<rd_kafka_topic_partition_t, destroy_by<rd_kafka_topic_partition_destroy>>;
 using partitions_handle = std::unique_ptr<rd_kafka_topic_partition_list_t,
                                           destroy_by<rd_kafka_topic_partition_list_destroy>>;
 using metadata_handle
   = std::unique_ptr<const rd_kafka_metadata_t, destroy_by<rd_kafka_metadata_destroy>>;
-using new_topic_handle = std::unique_ptr<rd_kafka_NewTopic_t, destroy_by<rd_kafka_NewTopic_destroy>>;
+using new_topic_handle
+  = std::unique_ptr<rd_kafka_NewTopic_t, destroy_by<rd_kafka_NewTopic_destroy>>;
 using admin_options_handle
   = std::unique_ptr<rd_kafka_AdminOptions_t, destroy_by<rd_kafka_AdminOptions_destroy>>;
 using group_offsets_handle = std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,

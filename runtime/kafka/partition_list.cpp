@@ -37,8 +37,8 @@ partitions_handle to_list(const std::vector<topic_partition>& partitions) {
 partitions_handle to_list(const std::vector<partition_offset>& offsets, int64_t none) {
   partitions_handle list{rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size()))};
   for (const auto& [where, offset, metadata] : offsets) {
-    auto* entry
-      = rd_kafka_topic_partition_list_add(list.get(), where.topic.c_str(), where.partition);
+    auto* entry = rd_kafka_topic_partition_list_add(list.get(), where.topic.c_str(),
+                                                    where.partition);
     entry->offset = offset < 0 ? none : offset;
     set_metadata(entry, metadata);
   }
@@ -56,9 +56,8 @@ std::vector<partition_offset> offsets_of(const rd_kafka_topic_partition_list_t* 
   std::vector<partition_offset> result;
   for (int i = 0; list != nullptr && i < list->cnt; ++i) {
     const auto& entry = list->elems[i];
-    result.push_back({{entry.topic, entry.partition},
-                      entry.offset < 0 ? -1 : entry.offset,
-                      metadata_of(entry)});
+    result.push_back(
+      {{entry.topic, entry.partition}, entry.offset < 0 ? -1 : entry.offset, metadata_of(entry)});
   }
   return result;
 }

@@ -21,8 +21,8 @@ std::vector<topic_partition> partitions_of(const rd_kafka_topic_partition_list_t
 /// The offsets of a list, -1 where it has none, and their metadata.
 std::vector<partition_offset> offsets_of(const rd_kafka_topic_partition_list_t* list);
 
-/// "topic[partition]", as every message of runtime/kafka names a partition; "topic" when that is not
-/// chosen yet.
+/// "topic[partition]", as every message of runtime/kafka names a partition; "topic" when that is
+/// not chosen yet.
 std::string name_of(const topic_partition& where);
 std::string name_of(const char* topic, int32_t partition);
 

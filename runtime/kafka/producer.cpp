@@ -134,7 +134,8 @@ producer::impl::~impl() {
     return;
   deadline until{purge_timeout};
   while (in_flight > 0 && !until.passed()) {
-    if (auto code = rd_kafka_purge(client.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    if (auto code = rd_kafka_purge(client.get(),
+                                   RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         code != RD_KAFKA_RESP_ERR_NO_ERROR && cfg.log)
       cfg.log(log_error, "cannot drop unsent records: " + words(code));
     flush(std::chrono::milliseconds{100});
@@ -255,10 +256,9 @@ size_t producer::impl::report(rd_kafka_event_t* event) {
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       auto where = name_of(rd_kafka_topic_name(message->rkt), message->partition);
       refused = translate(message->err, errc::produce_failed,
-                          "a record for " + where + " (key: "
-                            + size_of(message->key, message->key_len)
-                            + ", value: " + size_of(message->payload, message->len)
-                            + ") was not acknowledged");
+                          "a record for " + where
+                            + " (key: " + size_of(message->key, message->key_len) + ", value: "
+                            + size_of(message->payload, message->len) + ") was not acknowledged");
     }
     reports.delivered(message->_private, refused);
   }

@@ -1,7 +1,12 @@
-// An idempotent producer. `produce` never blocks: a full queue is an answer, and the caller keeps the
-// record and comes again. Delivery reports are served by a thread of the producer's own, which calls
-// the report port; reports of records sent to one partition come in the order they were produced.
-// `produce` and `flush` may be called from any thread.
+// An idempotent producer. `produce` never blocks: a full queue is an answer, and the caller keeps
+// the record and comes again. Delivery reports are served by a thread of the producer's own, which
+// calls the report port; reports of records sent to one partition come in the order they were
+// produced, but for those that the destructor drops. `produce` and `flush` may be called from any
+// thread.
+//
+// Records travel in batches: when the broker refuses one as too large (max.message.bytes of the
+// topic), all records of its batch are reported as refused. Topics that do not exist are created by
+// the broker where it allows that, unless the property allow.auto.create.topics is false.
 #pragma once
 
 #include "runtime/kafka/properties.hpp"
@@ -24,7 +29,8 @@ public:
     virtual ~report_port() = default;
     /// The broker acknowledged the record with this token, or refused it for good.
     virtual void delivered(void* token, const caf::error& refused) = 0;
-    /// Everything that was waiting has been reported: a moment to pass on what was gathered.
+    /// What was waiting has been reported: a moment to pass on what was gathered. Comes after every
+    /// `delivered`, soon; `flush` returns after it.
     virtual void reports_drained() = 0;
   };
 
@@ -44,7 +50,8 @@ public:
   /// `reports` must outlive the producer.
   static caf::expected<std::unique_ptr<producer>> make(config cfg, report_port& reports);
 
-  /// Drops what was not sent and joins the thread; call `flush` first to send it.
+  /// Drops what was not sent, which is reported as refused, and joins the thread; call `flush`
+  /// first to send it.
   ~producer();
 
   /// Hands a record over (it is copied). `token` comes back in `delivered` exactly once when the

@@ -1,14 +1,17 @@
-// librdkafka properties by name, passed through untouched. keyloom sets its own on top of the user's
-// where its rules need it (no auto commit, no offset store, earliest, idempotence) and says so when a
-// user's value contradicts one of them. Values only.
+// librdkafka properties by name, passed through untouched. keyloom sets its own on top of the
+// user's where its rules need it (no auto commit, no offset store, no silent reset, idempotence)
+// and refuses a user's value that contradicts one of them. Values only.
 #pragma once
 
+#include <compare>
+#include <cstdint>
 #include <map>
 #include <string>
 
 namespace keyloom::kafka {
 
-/// Property name to value, as librdkafka's CONFIGURATION.md lists them, e.g. {"session.timeout.ms", "6000"}.
+/// Property name to value, as librdkafka's CONFIGURATION.md lists them, e.g. {"session.timeout.ms",
+/// "6000"}.
 using properties = std::map<std::string, std::string>;
 
 /// A partition of a topic.

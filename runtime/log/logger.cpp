@@ -54,6 +54,11 @@ logger::logger(level lowest) : impl_(std::make_unique<impl>()) {
 logger::~logger() = default;
 
 void logger::kafka(int syslog_level, const std::string& line) {
+  // Consumer and producer share the user's properties; each complains about those of the other.
+  if (line.find("will be ignored by this") != line.npos) {
+    write(level::debug, "librdkafka: " + line);
+    return;
+  }
   auto at = syslog_level <= 3 ? level::error : syslog_level == 4 ? level::warning : level::debug;
   write(at, "librdkafka: " + line);
 }

@@ -1,0 +1,144 @@
+#include "tools/demo.hpp"
+
+#include "actors/settings.hpp"
+#include "tools/csv_source.hpp"
+#include "tools/demo_check.hpp"
+#include "tools/demo_source.hpp"
+#include "tools/demo_table.hpp"
+#include "tools/interrupt.hpp"
+#include "tools/loader.hpp"
+#include "tools/report.hpp"
+
+#include <caf/actor_ostream.hpp>
+#include <caf/actor_system.hpp>
+
+#include <iostream>
+
+#include <unistd.h>
+
+namespace keyloom::tools {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr int32_t partitions = 4;
+constexpr std::chrono::milliseconds look_interval{50};
+constexpr const char* key_column = "tailnum";
+
+/// The demo's topics and group; on a broker of one's own every run has its own.
+struct names {
+  std::string legs = "legs";
+  std::string done = "legs-done";
+  std::string group = "keyloom-demo";
+
+  explicit names(bool shared_broker) {
+    if (shared_broker)
+      for (auto* each : {&legs, &done, &group})
+        *each += "-" + std::to_string(getpid()) + "-"
+                 + std::to_string(std::chrono::system_clock::now().time_since_epoch().count() / 1'000'000);
+  }
+};
+
+caf::error load_legs(cluster_access& access, const demo_options& options, const std::string& topic, interrupt& stop) {
+  auto source = csv_source::open(options.csv, key_column, std::nullopt);
+  if (!source)
+    return std::move(source.error());
+  loader sender{access, **source, stop, std::nullopt};
+  auto sent = sender.run(topic);
+  if (!sent)
+    return std::move(sent.error());
+  return sent->first_error;
+}
+
+void run_source(event_source<ledger>& source, interrupt& stop, uint64_t legs) {
+  demo_table table{legs};
+  auto state = source.state();
+  while (state.out < legs && state.errors.empty()
+         && !stop.wait_until(steady_clock::now() + look_interval)) {
+    state = source.state();
+    table.update(state);
+  }
+  source.stop();
+}
+
+nlohmann::ordered_json make_report(const source_state& state, const demo_findings& found) {
+  auto seconds = std::chrono::duration<double>(state.last_commit - state.first_record).count();
+  nlohmann::ordered_json report;
+  report["records"] = state.out;
+  report["seconds"] = rounded(seconds);
+  report["rec_per_s"] = seconds > 0 ? rounded(static_cast<double>(state.out) / seconds, 0) : 0;
+  report["keys"] = found.keys;
+  report["out_of_order"] = found.verified.out_of_order + found.verified.foreign;
+  report["lost"] = found.verified.lost;
+  report["duplicates"] = found.verified.duplicates;
+  report["in_flight_max"] = state.in_flight_max;
+  report["worst"] = {{"tail", found.worst_tail}, {"delay_min", found.worst_late_min}};
+  return report;
+}
+
+void print_for_people(const nlohmann::ordered_json& report, const demo_options& options) {
+  auto seconds = report["seconds"].get<double>();
+  auto one_by_one = static_cast<double>(report["records"].get<uint64_t>())
+                    * static_cast<double>(options.lookup_ms) / 1000.0;
+  std::cout << "\n  " << report["records"] << " legs of " << report["keys"] << " aircraft in " << seconds << " s: "
+            << report["rec_per_s"] << " legs/s, up to " << report["in_flight_max"] << " in flight at once.\n"
+            << "  One look-up of " << options.lookup_ms << " ms after the other would have taken "
+            << rounded(one_by_one, 0) << " s.\n"
+            << "  Read back and compared with the file: " << report["lost"] << " lost, " << report["duplicates"]
+            << " twice, " << report["out_of_order"] << " out of their aircraft's order.\n"
+            << "  Most behind its schedule: " << report["worst"]["tail"].get<std::string>() << ", whose departures were "
+            << report["worst"]["delay_min"] << " minutes late in all.\n\n";
+}
+
+} // namespace
+
+int run_demo(const demo_options& options) {
+  interrupt stop;
+  auto legs = csv_table::read(options.csv);
+  if (!legs)
+    return fail(legs.error());
+  auto tail_column = legs->column(key_column);
+  if (!tail_column)
+    return fail(caf::make_error(errc::bad_config, options.csv + " has no column '" + key_column + "'"));
+  auto aircraft = csv_table::read(options.planes);
+  if (!aircraft)
+    return fail(aircraft.error());
+  auto planes = plane_table::make(*aircraft);
+  if (!planes)
+    return fail(planes.error());
+  auto access = cluster_access::open(options.common);
+  if (!access)
+    return fail(access.error());
+  names topics{access->embedded() == nullptr};
+  for (auto& topic : {topics.legs, topics.done})
+    if (auto err = access->ensure_topic(topic, partitions))
+      return fail(err);
+  if (!options.common.json)
+    std::cout << "keyloom demo: " << legs->rows() << " legs, keyed by aircraft; each aircraft is looked up in SQLite, "
+              << options.lookup_ms << " ms a look-up" << std::endl;
+  if (auto err = load_legs(*access, options, topics.legs, stop))
+    return fail(err);
+  actors::program_config caf_config;
+  caf::actor_system system{caf_config};
+  caf::actor_ostream::redirect_all(system, "/dev/stderr"); // stdout belongs to the report
+  source_config cfg{.group = topics.group, .topic = topics.legs};
+  cfg.brokers = access->brokers();
+  cfg.kafka = access->kafka();
+  demo_source source{system, cfg, legs->base_name(), topics.done, *planes, std::chrono::milliseconds{options.lookup_ms}};
+  if (auto err = source.source().start())
+    return fail(err);
+  run_source(source.source(), stop, legs->rows());
+  auto found = check_demo(*access, topics.done, *legs, *tail_column);
+  if (!found)
+    return fail(found.error());
+  auto state = source.source().state();
+  auto report = make_report(state, *found);
+  if (options.common.json)
+    print_report(report, true);
+  else
+    print_for_people(report, options);
+  return found->verified.holds(true) && state.errors.empty() ? exit_ok : exit_failed;
+}
+
+} // namespace keyloom::tools
