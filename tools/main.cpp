@@ -1,0 +1,317 @@
+// The program's command line, and nothing else: fills the options struct of a sub-command and calls
+// its run_x function. The only file that includes CLI11, which takes ten seconds to compile. To add
+// a sub-command, write its add_x and name it in `commands`.
+#include "tools/broker.hpp"
+#include "tools/demo.hpp"
+#include "tools/load.hpp"
+#include "tools/offsets.hpp"
+#include "tools/report.hpp"
+#include "tools/verify.hpp"
+#include "tools/work.hpp"
+
+#include <keyloom/exec_main.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+#include <functional>
+#include <iostream>
+#include <memory>
+
+namespace keyloom::tools {
+
+namespace {
+
+using runner = std::function<int()>;
+
+// -- kinds of options -----------------------------------------------------------------------------
+
+template <class T>
+std::string spelled(T number) {
+  std::ostringstream out;
+  out << number;
+  return out.str();
+}
+
+/// Says what is allowed when `text` is not a number of [low, high].
+template <class T>
+std::string check_number(const std::string& text, T low, T high) {
+  T value{};
+  auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code == std::errc{} && end == text.data() + text.size() && value >= low && value <= high)
+    return {};
+  return "'" + text + "' is not a " + (std::is_integral_v<T> ? "whole number" : "number") + " from "
+         + spelled(low) + " to " + spelled(high);
+}
+
+template <class T, class Target>
+CLI::Option* add_number(CLI::App& app, const std::string& name, Target& into, T low, T high,
+                        const std::string& help) {
+  return app.add_option(name, into, help)
+    ->check([low, high](const std::string& text) { return check_number<T>(text, low, high); })
+    ->type_name("N");
+}
+
+CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& into,
+                        const std::vector<std::string>& choices, const std::string& help) {
+  auto names = CLI::detail::join(choices, ", ");
+  return app.add_option(name, into, help)
+    ->check([choices, names](const std::string& text) {
+      auto found = std::find(choices.begin(), choices.end(), text) != choices.end();
+      return found ? std::string{} : "'" + text + "' is not one of " + names;
+    })
+    ->type_name("NAME");
+}
+
+CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& into,
+                      const std::string& type, const std::string& help) {
+  return app.add_option(name, into, help)
+    ->check([](const std::string& text) { return text.empty() ? "is empty" : ""; })
+    ->type_name(type);
+}
+
+void add_common(CLI::App& app, common_options& into, const std::string& default_brokers) {
+  into.brokers = default_brokers;
+  auto shown = default_brokers.empty() ? "127.0.0.1:9092" : default_brokers;
+  add_text(app, "--brokers", into.brokers, "HOST:PORT,...",
+           "bootstrap brokers, or 'embedded' for a broker inside of this process; default "
+             + shown);
+  app
+    .add_option_function<std::vector<std::string>>(
+      "--kafka",
+      [&into](const std::vector<std::string>& properties) {
+        for (const auto& each : properties) {
+          auto sign = each.find('=');
+          into.kafka[each.substr(0, sign)] = each.substr(sign + 1);
+        }
+      },
+      "a librdkafka property, e.g. security.protocol=SSL; may be repeated")
+    ->check([](const std::string& text) {
+      auto sign = text.find('=');
+      return sign != 0 && sign != std::string::npos ? std::string{}
+                                                    : "'" + text + "' is not of the form key=value";
+    })
+    ->type_name("KEY=VALUE")
+    ->allow_extra_args(false);
+  add_text(app, "--config", into.config_file, "FILE",
+           "configuration file: keyloom { brokers = \"...\", kafka { \"key\" = \"value\" } }");
+  app
+    .add_option_function<int64_t>(
+      "--timeout", [&into](int64_t s) { into.timeout = std::chrono::seconds{s}; },
+      "how long to wait for a broker, in seconds; default 30")
+    ->check([](const std::string& text) { return check_number<int64_t>(text, 1, 3600); })
+    ->type_name("S");
+  app.add_flag("--json", into.json, "report as one JSON object on stdout");
+}
+
+/// A wrong combination of options that are right each for itself.
+void require(bool holds, const std::string& text) {
+  if (!holds)
+    throw CLI::ValidationError{text};
+}
+
+// -- the sub-commands -----------------------------------------------------------------------------
+
+constexpr int64_t max_ms = 3'600'000;
+
+runner add_load(CLI::App& app) {
+  auto o = std::make_shared<load_options>();
+  add_text(app, "--topic", o->topic, "T", "topic to fill; created when absent")->required();
+  auto* records = add_number<uint64_t>(app, "--records", o->records, 0, 1'000'000'000'000,
+                                       "records to make up; with --csv at most so many rows (all)");
+  auto* keys = add_number<uint64_t>(app, "--keys", o->keys, 1, 100'000'000,
+                                    "different keys, k000000 and so on, taking turns");
+  add_number<int32_t>(app, "--partitions", o->partitions, 1, 10'000,
+                      "partitions of a topic that is created; default 4");
+  auto* zipf = add_number<double>(app, "--zipf", o->zipf, 0, 10,
+                                  "keys are Zipf-distributed with this exponent instead");
+  auto* size = add_number<uint32_t>(app, "--size", o->size, 1, 100'000'000,
+                                    "bytes of each value; default 100");
+  add_number<double>(app, "--rate", o->rate, 0.001, 100'000'000,
+                     "records a second, evenly spread; default as fast as possible");
+  auto* csv = add_text(app, "--csv", o->csv, "FILE",
+                       "send the rows of this file, .csv or .csv.gz, as JSON objects");
+  auto* column = add_text(app, "--key-column", o->key_column, "C",
+                          "column of the file that becomes the key; an empty cell gives no key");
+  add_common(app, o->common, {});
+  csv->needs(column)->excludes(keys)->excludes(zipf)->excludes(size);
+  column->needs(csv);
+  app.footer(
+    "A made-up value is {\"k\":key,\"n\":counter within the key,\"i\":counter overall,\"t\":us "
+    "since 1970}, filled up with blanks.\nExit 1 when a record was not acknowledged, or the "
+    "embedded broker dropped some (it keeps 5 MiB a partition).\n"
+    "example: keyloom load --topic t --records 1000000 --keys 1000 --partitions 8");
+  app.callback([o, records, keys] {
+    if (o->csv.empty())
+      require(records->count() > 0 && keys->count() > 0,
+              "--records and --keys are required, or --csv and --key-column");
+  });
+  return [o] { return run_load(*o); };
+}
+
+runner add_verify(CLI::App& app) {
+  auto o = std::make_shared<verify_options>();
+  add_text(app, "--topic", o->topic, "T", "the input topic")->required();
+  add_text(app, "--out", o->out, "T2", "the output topic")->required();
+  app.add_flag("--exactly-once", o->exactly_once, "duplicates are a failure, too");
+  add_common(app, o->common, {});
+  app.footer(
+    "Reads both topics to their present ends (read_committed) and compares them key by key: "
+    "records made by `load` by their n and i,\nothers as sequences of values without d and c, "
+    "records without a key as a multiset.\nExit 0 when lost, out_of_order and foreign are 0; "
+    "duplicates are counted, and allowed unless --exactly-once is given.\n"
+    "example: keyloom verify --topic t --out t2");
+  return [o] { return run_verify(*o); };
+}
+
+runner add_offsets(CLI::App& app) {
+  auto o = std::make_shared<offsets_options>();
+  add_text(app, "--topic", o->topic, "T", "topic")->required();
+  add_text(app, "--group", o->group, "G", "consumer group")->required();
+  add_common(app, o->common, {});
+  app.footer("Committed offset (-1: none), end and lag of every partition, in records.\n"
+             "example: keyloom offsets --topic t --group g");
+  return [o] { return run_offsets(*o); };
+}
+
+runner add_broker(CLI::App& app) {
+  auto o = std::make_shared<broker_options>();
+  app.add_flag("--json", o->json, "print the address as one JSON object");
+  app.footer(
+    "Prints its address and runs until SIGINT or SIGTERM. Nothing survives it; it keeps 5 MiB a "
+    "partition; topics get 4 partitions.\nexample: keyloom broker");
+  return [o] { return run_broker(*o); };
+}
+
+runner add_demo(CLI::App& app) {
+  auto o = std::make_shared<demo_options>();
+  o->csv = KEYLOOM_DATA_DIR "/legs-2013-01.csv.gz";
+  o->planes = KEYLOOM_DATA_DIR "/planes.csv";
+  add_number<int64_t>(app, "--lookup-ms", o->lookup_ms, 0, max_ms,
+                      "latency added to each look-up, in ms; default 5");
+  add_text(app, "--csv", o->csv, "FILE", "legs, .csv or .csv.gz; default a month of real ones");
+  add_text(app, "--planes", o->planes, "FILE", "aircraft, .csv; default those of that month");
+  add_common(app, o->common, "embedded");
+  app.footer("example: keyloom demo --lookup-ms 20");
+  return [o] { return run_demo(*o); };
+}
+
+void add_stragglers(CLI::App& app, work_options& into) {
+  app
+    .add_option_function<std::string>(
+      "--stragglers",
+      [&into](const std::string& text) {
+        auto colon = text.find(':');
+        into.straggler_fraction = std::stod(text.substr(0, colon));
+        into.straggler_ms = std::stoll(text.substr(colon + 1));
+      },
+      "fraction F of jobs takes MS milliseconds instead, e.g. 0.01:500")
+    ->check([](const std::string& text) {
+      auto colon = text.find(':');
+      if (colon == std::string::npos)
+        return "'" + text + "' is not of the form F:MS";
+      auto wrong = check_number<double>(text.substr(0, colon), 0, 1);
+      return wrong.empty() ? check_number<int64_t>(text.substr(colon + 1), 0, max_ms) : wrong;
+    })
+    ->type_name("F:MS");
+}
+
+void add_work_load(CLI::App& app, work_options& o) {
+  add_choice(
+    app, "--processor", o.processor, {"none", "compute", "blocking", "actor"},
+    "what a record costs: nothing (none), a hash in its key's actor (compute), a call that "
+    "sleeps (blocking), an actor that answers later (actor); default none");
+  add_number<int64_t>(app, "--delay-ms", o.delay_ms, 0, max_ms,
+                      "how long blocking and actor take, in ms; default 0");
+  add_number<int64_t>(app, "--jitter-ms", o.jitter_ms, 0, max_ms,
+                      "up to so many ms more; default 0");
+  add_number<double>(app, "--fail-rate", o.fail_rate, 0, 1,
+                     "fraction of attempts that fail; default 0");
+  add_stragglers(app, o);
+}
+
+runner add_work(CLI::App& app) {
+  auto o = std::make_shared<work_options>();
+  add_text(app, "--topic", o->topic, "T", "topic to read")->required();
+  add_text(app, "--group", o->group, "G", "consumer group")->required();
+  add_text(app, "--out", o->out, "T2",
+           "topic for one record per input record; created when absent");
+  auto mode = std::make_shared<std::string>("by_key");
+  add_choice(app, "--mode", *mode, {"by_key"}, "what goes on at once; default by_key");
+  add_work_load(app, *o);
+  auto* concurrency = add_number<uint32_t>(app, "--concurrency", o->concurrency, 1, 100'000,
+                                           "runs that are processed at once");
+  add_choice(app, "--preset", o->preset,
+             {"standard", "compute_bound", "fast_network", "slow_network", "wide_network"},
+             "limits for a kind of work; default standard")
+    ->excludes(concurrency);
+  add_choice(app, "--on-error", o->on_error, {"stop", "skip"},
+             "a record that fails stops its partition, or is skipped; default stop");
+  add_choice(app, "--output-order", o->output_order, {"by_key", "by_event", "none"},
+             "order of the outputs; default by_key");
+  add_choice(app, "--key-turns", o->key_turns, {"automatic", "interleaved", "serial"},
+             "when the handler of a key's next record runs; default automatic: interleaved");
+  app.add_flag("--until-end", o->until_end,
+               "end when the group has committed what was the topic's end at the start");
+  add_common(app, o->common, {});
+  app.footer("example: keyloom work --topic t --group g --out t2 --processor blocking --delay-ms 5 "
+             "--concurrency 100 --until-end");
+  return [o, mode] { return run_work(*o); };
+}
+
+struct command {
+  const char* name;
+  const char* summary;
+  runner (*add)(CLI::App&);
+};
+
+constexpr command commands[] = {
+  {"demo", "a month of flights, looked up and put in order, on an embedded broker", add_demo},
+  {"load", "fill a topic", add_load},
+  {"work", "the reference worker: read a topic, do work, commit in order", add_work},
+  {"verify", "compare a worker's output with its input", add_verify},
+  {"offsets", "how far a group has come", add_offsets},
+  {"broker", "an embedded broker in the foreground", add_broker},
+};
+
+int run(int argc, char** argv) {
+  CLI::App app{
+    "keyloom: keys in parallel, commits in order. Exit codes: 0 what is claimed holds, 1 it "
+    "does not, 2 wrong usage, 3 no broker answers.",
+    "keyloom"};
+  app.set_version_flag("--version", KEYLOOM_VERSION);
+  app.require_subcommand(1);
+  std::vector<std::pair<CLI::App*, runner>> added;
+  for (const auto& each : commands) {
+    auto* sub = app.add_subcommand(each.name, each.summary);
+    added.emplace_back(sub, each.add(*sub));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked); // --help, --version
+  } catch (const CLI::ParseError& wrong) {
+    auto chosen = app.get_subcommands();
+    complain(std::string{wrong.what()} + "\nsee: keyloom "
+             + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help");
+    return exit_usage;
+  }
+  for (const auto& [sub, run_it] : added)
+    if (sub->parsed())
+      return run_it();
+  return exit_usage;
+}
+
+} // namespace
+
+} // namespace keyloom::tools
+
+int main(int argc, char** argv) {
+  try {
+    keyloom::init_global_meta_objects();
+    return keyloom::tools::run(argc, argv);
+  } catch (const std::exception& problem) {
+    keyloom::tools::complain(problem.what());
+    return keyloom::tools::exit_failed;
+  }
+}
