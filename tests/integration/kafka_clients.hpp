@@ -1,5 +1,5 @@
-// Clients as tests use them: `sender` sends and waits for the acknowledgement, `member` is a consumer
-// that answers its group, drains what it owns and remembers everything that came out.
+// Clients as tests use them: `sender` sends and waits for the acknowledgement, `member` is a
+// consumer that answers its group, drains what it owns and remembers everything that came out.
 #pragma once
 
 #include "runtime/kafka/consumer.hpp"

@@ -157,11 +157,10 @@ TEST_CASE("what a group committed is told without joining it") {
 
 TEST_CASE("a cluster takes the properties that consumers and producers take") {
   auto broker = test_broker::embedded();
-  auto cluster = require_value(kafka::cluster::make(broker.address(), {{"isolation.level",
-                                                                        "read_committed"},
-                                                                       {"linger.ms", "1"},
-                                                                       {"max.poll.interval.ms",
-                                                                        "60000"}}));
+  auto cluster
+    = require_value(kafka::cluster::make(broker.address(), {{"isolation.level", "read_committed"},
+                                                            {"linger.ms", "1"},
+                                                            {"max.poll.interval.ms", "60000"}}));
   require_ok(cluster->wait_until_reachable(patience));
   auto refused = kafka::cluster::make(broker.address(), {{"no.such.thing", "1"}});
   REQUIRE(!refused);

@@ -18,7 +18,8 @@ caf::error make_fails(kafka::consumer::config cfg) {
 } // namespace
 
 TEST_CASE("a property the client does not know is refused by name") {
-  auto err = make_fails({.brokers = "127.0.0.1:1", .group = "g", .kafka = {{"no.such.thing", "1"}}});
+  auto err
+    = make_fails({.brokers = "127.0.0.1:1", .group = "g", .kafka = {{"no.such.thing", "1"}}});
   CHECK(err == errc::bad_config);
   CHECK_THAT(describe(err), Contains("no.such.thing") && Contains("No such configuration"));
 }
@@ -31,9 +32,10 @@ TEST_CASE("a property with a value the client cannot take is refused with the va
 }
 
 TEST_CASE("properties that contradict each other are refused") {
-  auto err = make_fails({.brokers = "127.0.0.1:1",
-                         .group = "g",
-                         .kafka = {{"max.poll.interval.ms", "1000"}, {"session.timeout.ms", "9000"}}});
+  auto err
+    = make_fails({.brokers = "127.0.0.1:1",
+                  .group = "g",
+                  .kafka = {{"max.poll.interval.ms", "1000"}, {"session.timeout.ms", "9000"}}});
   CHECK(err == errc::bad_config);
   CHECK_THAT(describe(err), Contains("max.poll.interval.ms") && Contains("session.timeout.ms"));
 }

@@ -17,8 +17,8 @@ constexpr const char* nowhere = "127.0.0.1:1";
 
 std::unique_ptr<kafka::producer> make_producer(const std::string& brokers, report_book& reports,
                                                kafka::properties kafka = {}) {
-  return require_value(kafka::producer::make(
-    {.brokers = brokers, .kafka = std::move(kafka), .log = {}}, reports));
+  return require_value(
+    kafka::producer::make({.brokers = brokers, .kafka = std::move(kafka), .log = {}}, reports));
 }
 
 /// Tokens are the addresses of the elements.
