@@ -5,10 +5,6 @@
 
 #include <catch2/catch.hpp>
 
-// Unit tests link the library, not the program, so what is tested here is compiled here.
-#include "tools/record_identity.cpp" // NOLINT(bugprone-suspicious-include)
-#include "tools/verification.cpp"    // NOLINT(bugprone-suspicious-include)
-
 #include <sstream>
 #include <string>
 
