@@ -7,10 +7,18 @@
 
 namespace keyloom::actors {
 
+namespace {
+
+/// How soon a final commit is tried again.
+constexpr std::chrono::milliseconds retry_interval{50};
+
+} // namespace
+
 caf::behavior committer_state::make_behavior() {
   tell_later(*self_, shared_->source->config.commit_interval, tick_atom_v);
   return {
     [this](tick_atom) { tick(); },
+    [this](retry_atom) { send_next(); },
     [this](const commit_for& news) { follow(news); },
     [this](const forget_partitions& lost) { forget(lost.partitions); },
     [this](const kafka::offsets_committed& answer) { answered(answer); },
@@ -45,6 +53,7 @@ void committer_state::send_next() {
   for (auto& each : next)
     offsets.push_back({each.where, each.offset});
   under_way_ = std::move(next);
+  final_sent_ = final_answer_.pending();
   if (auto err = shared_->poller->consumer().commit_async(offsets))
     answered({std::move(offsets), std::move(err), true});
 }
@@ -53,10 +62,15 @@ void committer_state::answered(const kafka::offsets_committed& answer) {
   auto sent = std::exchange(under_way_, {});
   plan_.answered(sent, !answer.error);
   if (answer.error) {
-    shared_->log->warning("commit failed" + std::string{answer.retriable ? ", trying again: " : ": "}
+    shared_->log->warning("commit failed"
+                          + std::string{answer.retriable ? ", trying again: " : ": "}
                           + describe(answer.error));
-    if (!answer.retriable)
-      settle_final(answer.error);
+    if (final_answer_.pending()) {
+      if (!answer.retriable && final_sent_)
+        settle_final(answer.error);
+      else // the commit that failed may have been an earlier one
+        tell_later(*self_, retry_interval, retry_atom_v);
+    }
     return;
   }
   for (auto& each : sent)

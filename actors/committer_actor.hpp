@@ -1,6 +1,7 @@
-// The committer: commits, every commit.interval, the lowest offset not out of each partition that moved, in one call.
-// Partitions publish that offset in their meters, which costs them one store a message; the committer reads the meters
-// on its tick. On revoke and on stop the source actor asks for a final commit and waits for the answer.
+// The committer: commits, every commit.interval, the lowest offset not out of each partition that
+// moved, in one call. Partitions publish that offset in their meters, which costs them one store a
+// message; the committer reads the meters on its tick. On revoke and on stop the source actor asks
+// for a final commit and waits for the answer.
 #pragma once
 
 #include "actors/messages.hpp"
@@ -39,6 +40,7 @@ private:
   std::vector<plan_type::entry> under_way_;
   std::vector<kafka::partition_offset> final_; ///< asked for and not confirmed yet
   caf::typed_response_promise<void> final_answer_;
+  bool final_sent_ = false; ///< the commit under way holds the final offsets
 };
 
 } // namespace keyloom::actors

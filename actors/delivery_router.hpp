@@ -1,5 +1,5 @@
-// Takes the producer's delivery reports to the partitions their records came from: gathers what one poll of the
-// producer reported and sends one message a partition. Called on the producer's thread.
+// Takes the producer's delivery reports to the partitions their records came from: gathers what one
+// poll of the producer reported and sends one message a partition. Called on the producer's thread.
 #pragma once
 
 #include "runtime/core/partition.hpp"

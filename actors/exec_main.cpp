@@ -28,7 +28,8 @@ int detail::exec_main(int argc, char** argv, const std::function<int(caf::actor_
   if (cfg.cli_helptext_printed)
     return 0;
   if (!cfg.remainder.empty()) {
-    std::cerr << argv[0] << ": unknown argument '" << cfg.remainder.front() << "'; --help lists the options\n";
+    std::cerr << argv[0] << ": unknown argument '" << cfg.remainder.front()
+              << "'; --help lists the options\n";
     return 2;
   }
   caf::actor_system system{cfg};

@@ -39,19 +39,22 @@ caf::expected<caf::strong_actor_ptr> handler_cell::get() {
       return caf::make_error(errc::wrong_state, "the source is stopping");
     result = port_.spawn(system_);
     if (result == nullptr)
-      return caf::make_error(errc::handler_actor_died, "the handler actor's factory returned no actor");
+      return caf::make_error(errc::handler_actor_died,
+                             "the handler actor's factory returned no actor");
     shared_->current = result;
     shared_->current_address = caf::actor_cast<caf::actor_addr>(result);
     ++shared_->made;
   } catch (const std::exception& ex) {
-    return caf::make_error(errc::handler_actor_died, std::string{"the handler actor's factory threw: "} + ex.what());
+    return caf::make_error(errc::handler_actor_died,
+                           std::string{"the handler actor's factory threw: "} + ex.what());
   }
   // Outside of the lock: an instance that is dead already runs the functor at once.
   std::weak_ptr<shared> cell = shared_;
-  result->get()->attach_functor([cell, address = caf::actor_cast<caf::actor_addr>(result)](const caf::error&) {
-    if (auto ptr = cell.lock())
-      ptr->forget(address);
-  });
+  result->get()->attach_functor(
+    [cell, address = caf::actor_cast<caf::actor_addr>(result)](const caf::error&) {
+      if (auto ptr = cell.lock())
+        ptr->forget(address);
+    });
   return result;
 }
 

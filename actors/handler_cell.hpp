@@ -1,5 +1,6 @@
-// Where the shared handler actor of a stage lives. Made by the user's factory when first needed, and again after it
-// has died: the cell learns of its death from CAF, or from a key actor whose request bounced. Any thread.
+// Where the shared handler actor of a stage lives. Made by the user's factory when first needed,
+// and again after it has died: the cell learns of its death from CAF, or from a key actor whose
+// request bounced. Any thread.
 #pragma once
 
 #include <caf/actor_control_block.hpp>
@@ -20,7 +21,8 @@ public:
   handler_cell(caf::actor_system& system, detail::actor_port& port);
   ~handler_cell();
 
-  /// The living instance; makes one when there is none. errc::handler_actor_died when the factory fails.
+  /// The living instance; makes one when there is none. errc::handler_actor_died when the factory
+  /// fails.
   caf::expected<caf::strong_actor_ptr> get();
 
   /// `instance` is known to be dead: the next `get` makes another.

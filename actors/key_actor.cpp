@@ -18,7 +18,7 @@ bool bounced(const caf::error& reason) {
 
 /// The actor had begun and did not come to an answer.
 bool died_with_it(const caf::error& reason) {
-  return reason == caf::sec::broken_promise || reason == caf::sec::runtime_error
+  return reason == caf::sec::broken_promise
          || reason.category() == caf::type_id_v<caf::exit_reason>;
 }
 
@@ -44,10 +44,9 @@ caf::behavior strand_key_state::make_behavior() {
 }
 
 asking_key_state::asking_key_state(caf::event_based_actor* self, services* shared, uint32_t stage)
-  : self_(self),
-    shared_(shared),
-    stage_(stage),
-    place_(*shared->stages[stage].requests, [me = caf::actor_cast<caf::actor>(self)] { post(me, granted_atom_v); }) {
+  : self_(self), shared_(shared), stage_(stage),
+    place_(*shared->stages[stage].requests,
+           [me = caf::actor_cast<caf::actor>(self)] { post(me, granted_atom_v); }) {
   // nop
 }
 
@@ -61,6 +60,8 @@ caf::behavior asking_key_state::make_behavior() {
     [this](granted_atom) {
       if (retiring_)
         self_->quit();
+      else if (memory_->given_up())
+        drop();
       else
         ask();
     },
@@ -80,12 +81,24 @@ void asking_key_state::go_on() {
   }
   if (waiting_.empty())
     return;
+  if (waiting_.memory->given_up()) {
+    drop();
+    return;
+  }
   memory_ = waiting_.memory;
   current_ = waiting_.take();
   attempts_ = 0;
   bounces_ = 0;
   if (place_.acquire())
     ask();
+}
+
+/// The partition stopped: no call that has not begun may begin.
+void asking_key_state::drop() {
+  place_.release();
+  waiting_ = core::run{};
+  current_ = nullptr;
+  memory_ = nullptr;
 }
 
 void asking_key_state::ask() {
@@ -103,18 +116,20 @@ void asking_key_state::answered(const caf::strong_actor_ptr& by, caf::error reas
   if (!reason)
     finish();
   else if (wrong_type(reason))
-    fail(caf::make_error(errc::wrong_result_type, "the handler actor does not take (std::string key, job), or answered "
-                                                  "with another type than the stage's result: "
-                                                    + to_string(reason)));
+    fail(caf::make_error(errc::wrong_result_type,
+                         "the handler actor does not take (std::string key, job), or answered "
+                         "with another type than the stage's result: "
+                           + to_string(reason)));
   else if (!bounced(reason) && !died_with_it(reason))
     fail(std::move(reason)); // its own answer
   else if (!retiring_ && try_again(by, reason))
     ask();
   else
-    fail(caf::make_error(errc::handler_actor_died,
-                         "the handler actor died, or dropped its response promise, while it held the job, and so did "
-                         "the one that tried it again: "
-                           + to_string(reason)));
+    fail(caf::make_error(
+      errc::handler_actor_died,
+      "the handler actor died, or dropped its response promise, while it held the job, and so did "
+      "the one that tried it again: "
+        + to_string(reason)));
 }
 
 bool asking_key_state::try_again(const caf::strong_actor_ptr& by, const caf::error& reason) {

@@ -1,10 +1,12 @@
-// Key actors: leased children of a partition actor. Each holds one key of one stage while the key has work, then goes
-// back to its partition's pool for another key. Two kinds, by what does the work.
+// Key actors: leased children of a partition actor. Each holds one key of one stage while the key
+// has work, then goes back to its partition's pool for another key. Two kinds, by what does the
+// work.
 //
-// A `strand_key` serves blocking functions: it queues runs on a strand that it shares with the worker pool.
-// An `asking_key` serves handler actors: one request at a time, in order, as many over all keys as the stage's
-// concurrency allows. When the handler actor dies with the job, the job is tried once more, at a new instance; a job
-// that bounced off a dead actor's mailbox was never begun and does not count as tried.
+// A `strand_key` serves blocking functions: it queues runs on a strand that it shares with the
+// worker pool. An `asking_key` serves handler actors: one request at a time, in order, as many over
+// all keys as the stage's concurrency allows. When the handler actor dies with the job, the job is
+// tried once more, at a new instance; a job that bounced off a dead actor's mailbox was never begun
+// and does not count as tried.
 #pragma once
 
 #include "actors/messages.hpp"
@@ -37,11 +39,12 @@ struct asking_key_state {
   caf::behavior make_behavior();
 
 private:
-  /// Times a job may bounce off dead instances before it counts as their victim: an actor that dies as soon as it is
-  /// made must not be made for ever.
+  /// Times a job may bounce off dead instances before it counts as their victim: an actor that dies
+  /// as soon as it is made must not be made for ever.
   static constexpr uint32_t bounce_limit = 1000;
 
   void go_on();
+  void drop();
   void ask();
   void answered(const caf::strong_actor_ptr& by, caf::error reason);
   void finish();

@@ -1,5 +1,6 @@
-// A lane: a key actor of compute stages. It schedules a slice of its partition's keys in the order their jobs arrive
-// (a key always takes the same lane) and calls the stage's function itself. A child of its partition actor.
+// A lane: a key actor of compute stages. It schedules a slice of its partition's keys in the order
+// their jobs arrive (a key always takes the same lane) and calls the stage's function itself. A
+// child of its partition actor.
 #pragma once
 
 #include "actors/messages.hpp"

@@ -1,5 +1,5 @@
-// All messages between keyloom's actors, and their type ids. They never leave the process: most carry references to
-// shared memory, so CAF is told not to serialise them.
+// All messages between keyloom's actors, and their type ids. They never leave the process: most
+// carry references to shared memory, so CAF is told not to serialise them.
 #pragma once
 
 #include "runtime/core/partition.hpp"
@@ -24,13 +24,15 @@ struct assigned {
   std::vector<kafka::partition_offset> start;
 };
 
-/// Poller -> source: the group takes these partitions away; it waits for our answer unless they are lost.
+/// Poller -> source: the group takes these partitions away; it waits for our answer unless they are
+/// lost.
 struct revoked {
   std::vector<kafka::topic_partition> partitions;
   bool lost = false;
 };
 
-/// Poller -> source: a partition cannot be read on, or (without a topic) the client itself cannot go on.
+/// Poller -> source: a partition cannot be read on, or (without a topic) the client itself cannot
+/// go on.
 struct intake_failed {
   kafka::topic_partition where;
   caf::error reason;
@@ -92,14 +94,18 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::forget_partitions))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::commit_for))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::kafka::offsets_committed))
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, tick_atom)      // own timer
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, open_atom)      // source -> partition: begin
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, drain_atom)     // source -> partition: finish what was begun
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, give_up_atom)   // source -> partition: end now
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, deadline_atom)  // source's timer for draining
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, granted_atom)   // a place among the stage's requests is free
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, retire_atom)    // partition -> key actor: end when you can
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, stop_atom)      // stop everything
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, tick_atom)  // own timer
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, retry_atom) // own timer: a commit failed
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, open_atom)  // source -> partition: begin
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               drain_atom) // source -> partition: finish what was begun
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, give_up_atom)  // source -> partition: end now
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, deadline_atom) // source's timer for draining
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               granted_atom) // a place among the stage's requests is free
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               retire_atom) // partition -> key actor: end when you can
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, stop_atom) // stop everything
 CAF_END_TYPE_ID_BLOCK(keyloom_runtime)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::core::record_batch_ptr)

@@ -34,14 +34,14 @@ private:
 } // namespace
 
 partition_actor_state::partition_actor_state(caf::event_based_actor* self, partition_args args)
-  : self_(self),
-    args_(std::move(args)),
+  : self_(self), args_(std::move(args)),
     core_(args_.start.where.topic, args_.start.where.partition, args_.start.offset,
           {args_.shared->source, *args_.shared->totals, args_.shared->stage_meters}, *args_.meter,
           {*this, *this, *this, *this, *this}),
     keys_(args_.shared->source->stages.size()) {
   auto& memory = core_.memory();
-  memory->returns_to(std::make_shared<actor_return>(caf::actor_cast<caf::actor>(self), memory.get()));
+  memory->returns_to(
+    std::make_shared<actor_return>(caf::actor_cast<caf::actor>(self), memory.get()));
   memory->on_gone([source = args_.source, where = args_.start.where, epoch = args_.epoch] {
     post(source, memory_gone{where, epoch});
   });
@@ -110,7 +110,8 @@ caf::actor partition_actor_state::lease(uint32_t stage) {
   return self_->spawn<caf::stateful_actor<strand_key_state>>(args_.shared, stage);
 }
 
-core::output_port::verdict partition_actor_state::produce(core::event& ev, const outgoing_record& rec,
+core::output_port::verdict partition_actor_state::produce(core::event& ev,
+                                                          const outgoing_record& rec,
                                                           caf::error& reason) {
   core_.memory()->ref(); // until the report arrives: delivery_router gives it back
   auto result = args_.shared->producer->produce(rec, &ev);

@@ -1,6 +1,6 @@
-// The partition actor: brings messages to core::partition and takes what it decides to key actors, producer and
-// source. One per assignment; it ends when the partition is given up. Children: two lanes for compute stages and the
-// key actors it leases.
+// The partition actor: brings messages to core::partition and takes what it decides to key actors,
+// producer and source. One per assignment; it ends when the partition is given up. Children: two
+// lanes for compute stages and the key actors it leases.
 #pragma once
 
 #include "actors/messages.hpp"
@@ -34,12 +34,15 @@ struct partition_actor_state : core::run_port,
   void to_lane(uint32_t lane, core::run&& jobs) override;
   void to_key(uint32_t stage, uint32_t slot, core::run&& jobs) override;
   void key_idle(uint32_t stage, uint32_t slot) override;
-  output_port::verdict produce(core::event& ev, const outgoing_record& rec, caf::error& reason) override;
+  output_port::verdict produce(core::event& ev, const outgoing_record& rec,
+                               caf::error& reason) override;
   void credit_returned() override;
   void skipped(const caf::error& reason) override;
   void stopped(const caf::error& reason) override;
   core::steady_time now() const override { return std::chrono::steady_clock::now(); }
-  std::chrono::system_clock::time_point wall_now() const override { return std::chrono::system_clock::now(); }
+  std::chrono::system_clock::time_point wall_now() const override {
+    return std::chrono::system_clock::now();
+  }
 
 private:
   struct leases {

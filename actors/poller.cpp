@@ -9,8 +9,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Longest nap. The client wakes the poller when records or events arrive; the nap bounds what a lost wake-up costs,
-/// and keeps max.poll.interval.ms satisfied.
+/// Longest nap. The client wakes the poller when records or events arrive; the nap bounds what a
+/// lost wake-up costs, and keeps max.poll.interval.ms satisfied.
 constexpr auto nap = 100ms;
 constexpr auto committed_timeout = 5s;
 constexpr int committed_attempts = 6;
@@ -56,7 +56,8 @@ void poller::assign(std::vector<target> targets) {
       std::vector<kafka::partition_offset> starts;
       for (auto& each : targets) {
         starts.push_back(each.start);
-        targets_.insert_or_assign(each.start.where, each);
+        if (each.meter) // without: the source is stopping
+          targets_.insert_or_assign(each.start.where, each);
       }
       if (auto err = consumer_->assign(starts))
         fail({}, std::move(err));
@@ -142,10 +143,12 @@ void poller::on_assigned(kafka::partitions_assigned&& news) {
     return;
   }
   auto start = committed_offsets(news.partitions);
-  if (start)
+  if (start) {
     post(source_, assigned{std::move(*start)});
-  else
+  } else {
+    assign({}); // the group must not wait for a member that cannot go on
     fail({}, std::move(start.error()));
+  }
 }
 
 void poller::on_revoked(kafka::partitions_revoked&& news) {
@@ -160,11 +163,12 @@ void poller::on_revoked(kafka::partitions_revoked&& news) {
     post(source_, revoked{std::move(news.partitions), news.lost});
 }
 
-caf::expected<std::vector<kafka::partition_offset>> poller::committed_offsets(
-  const std::vector<kafka::topic_partition>& partitions) {
+caf::expected<std::vector<kafka::partition_offset>>
+poller::committed_offsets(const std::vector<kafka::topic_partition>& partitions) {
   auto result = consumer_->committed(partitions, committed_timeout);
   for (int attempt = 1; !result && attempt < committed_attempts; ++attempt) {
-    shared_.log->warning("reading the group's committed offsets failed, trying again: " + describe(result.error()));
+    shared_.log->warning("reading the group's committed offsets failed, trying again: "
+                         + describe(result.error()));
     result = consumer_->committed(partitions, committed_timeout);
   }
   return result;
@@ -184,19 +188,21 @@ bool poller::take_records(target& from) {
     return false;
   if (!meter.has_room(cfg.credit, cfg.window)) {
     meter.starved = true;
-    if (!meter.has_room(cfg.credit, cfg.window)) // credit that came back in between found nobody to wake
+    if (!meter.has_room(cfg.credit,
+                        cfg.window)) // credit that came back in between found nobody to wake
       return false;
     meter.starved = false;
   }
   auto batch = consumer_->drain(from.start.where,
-                                static_cast<size_t>(core::partition_meter::intake_size(cfg.credit)), max_batch_bytes);
+                                static_cast<size_t>(core::partition_meter::intake_size(cfg.credit)),
+                                max_batch_bytes);
   if (batch == nullptr)
     return false;
   if (auto count = static_cast<int64_t>(batch->records().size()); count > 0) {
     meter.in_flight += count;
     auto never = std::chrono::steady_clock::rep{0};
-    shared_.totals->first_record.compare_exchange_strong(never,
-                                                        std::chrono::steady_clock::now().time_since_epoch().count());
+    shared_.totals->first_record.compare_exchange_strong(
+      never, std::chrono::steady_clock::now().time_since_epoch().count());
   }
   post(from.partition, std::move(batch));
   return true;

@@ -1,9 +1,11 @@
-// The poller: one thread that owns the consumer. It drains the partitions' queues that have credit, in batches, and
-// sends each batch to its partition actor; it answers the group's rebalances as the source actor decides. Back-pressure
-// is not draining: a partition without credit, or not open yet, is passed over and its records stay with the client,
-// while the thread goes on polling, so that the member stays in its group.
+// The poller: one thread that owns the consumer. It drains the partitions' queues that have credit,
+// in batches, and sends each batch to its partition actor; it answers the group's rebalances as the
+// source actor decides. Back-pressure is not draining: a partition without credit, or not open yet,
+// is passed over and its records stay with the client, while the thread goes on polling, so that
+// the member stays in its group.
 //
-// `wake` and the requests (assign, unassign, close) may come from any thread; they are carried out on the poller's.
+// `wake` and the requests (assign, unassign, close) may come from any thread; they are carried out
+// on the poller's.
 #pragma once
 
 #include "actors/services.hpp"
@@ -55,8 +57,8 @@ private:
   bool serve_events();
   void on_assigned(kafka::partitions_assigned&& news);
   void on_revoked(kafka::partitions_revoked&& news);
-  caf::expected<std::vector<kafka::partition_offset>> committed_offsets(
-    const std::vector<kafka::topic_partition>& partitions);
+  caf::expected<std::vector<kafka::partition_offset>>
+  committed_offsets(const std::vector<kafka::topic_partition>& partitions);
   bool take_records();
   bool take_records(target& from);
   void fail(kafka::topic_partition where, caf::error reason);
@@ -70,7 +72,7 @@ private:
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool woken_ = false;                           // guarded by mutex_, as all below
+  bool woken_ = false; // guarded by mutex_, as all below
   std::vector<std::function<void()>> requests_;
   bool closing_ = false;
 };

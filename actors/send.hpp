@@ -1,5 +1,5 @@
-// Every send of keyloom, in one place: CAF 1.x spells them differently (mail().send(), mail().delay()), and so moving
-// there touches this file only.
+// Every send of keyloom, in one place: CAF 1.x spells them differently (mail().send(),
+// mail().delay()), and so moving there touches this file only.
 #pragma once
 
 #include <caf/actor.hpp>
@@ -14,13 +14,15 @@ void post(const Handle& to, Ts&&... xs) {
   caf::anon_send(to, std::forward<Ts>(xs)...);
 }
 
-/// Sends from an actor; cheaper than `post` between actors, as it stays with the scheduler's own worker.
+/// Sends from an actor; cheaper than `post` between actors, as it stays with the scheduler's own
+/// worker.
 template <class Handle, class... Ts>
 void tell(caf::event_based_actor& self, const Handle& to, Ts&&... xs) {
   self.send(to, std::forward<Ts>(xs)...);
 }
 
-/// Sends to oneself after a while. For a tick, not for a timer per job (FACTS: CAF's clock sorts a vector).
+/// Sends to oneself after a while. For a tick, not for a timer per job (FACTS: CAF's clock sorts a
+/// vector).
 template <class... Ts>
 void tell_later(caf::event_based_actor& self, std::chrono::nanoseconds delay, Ts&&... xs) {
   self.delayed_send(&self, delay, std::forward<Ts>(xs)...);

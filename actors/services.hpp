@@ -1,4 +1,5 @@
-// What the actors of one source share. Owned by the composition root (source_impl), which outlives them all.
+// What the actors of one source share. Owned by the composition root (source_impl), which outlives
+// them all.
 #pragma once
 
 #include "runtime/core/meters.hpp"
@@ -23,7 +24,7 @@ class poller;
 
 /// What a stage has beside its definition. Unused parts stay empty.
 struct stage_services {
-  std::unique_ptr<handler_cell> handlers;           ///< of handler-actor stages
+  std::unique_ptr<handler_cell> handlers;            ///< of handler-actor stages
   std::unique_ptr<work::concurrency_limit> requests; ///< of handler-actor stages
 };
 

@@ -20,14 +20,16 @@ using std::chrono::milliseconds;
 template <class T>
 using choice = std::pair<std::string_view, T>;
 
-constexpr std::array<choice<output_order>, 3> orders{
-  {{"by_key", output_order::by_key}, {"by_event", output_order::by_event}, {"none", output_order::none}}};
+constexpr std::array<choice<output_order>, 3> orders{{{"by_key", output_order::by_key},
+                                                      {"by_event", output_order::by_event},
+                                                      {"none", output_order::none}}};
 constexpr std::array<choice<key_turns>, 3> turns{{{"automatic", key_turns::automatic},
                                                   {"interleaved", key_turns::interleaved},
                                                   {"serial", key_turns::serial}}};
-constexpr std::array<choice<failure_action>, 3> actions{{{"stop", failure_action::stop_partition},
-                                                         {"stop_source", failure_action::stop_source},
-                                                         {"skip", failure_action::skip}}};
+constexpr std::array<choice<failure_action>, 3> actions{
+  {{"stop", failure_action::stop_partition},
+   {"stop_source", failure_action::stop_source},
+   {"skip", failure_action::skip}}};
 
 caf::error wrong(std::string_view name, const std::string& what) {
   return caf::make_error(errc::bad_config, "keyloom." + std::string{name} + ": " + what);
@@ -38,7 +40,9 @@ class reader {
 public:
   explicit reader(const caf::settings& content) : content_(content) {}
 
-  void read(std::string_view name, std::string& into) { read_as<std::string>(name, into, "a text"); }
+  void read(std::string_view name, std::string& into) {
+    read_as<std::string>(name, into, "a text");
+  }
 
   void read(std::string_view name, milliseconds& into) {
     caf::timespan value{};
@@ -90,7 +94,8 @@ private:
     return true;
   }
 
-  static void flatten(const std::string& prefix, const caf::settings& from, std::map<std::string, std::string>& into) {
+  static void flatten(const std::string& prefix, const caf::settings& from,
+                      std::map<std::string, std::string>& into) {
     for (auto& [key, value] : from) {
       auto path = prefix.empty() ? std::string{key} : prefix + "." + std::string{key};
       if (auto* nested = caf::get_if<caf::settings>(&value))
@@ -129,11 +134,16 @@ program_config::program_config() {
   opt_group{custom_options_, "keyloom.chain"}
     .add<uint32_t>("limit", "held events of a key that close its chain")
     .add<caf::timespan>("time", "time after which a key's chain is closed");
-  opt_group{custom_options_, "keyloom.commit"}.add<caf::timespan>("interval", "time between commits");
-  opt_group{custom_options_, "keyloom.drain"}.add<caf::timespan>("deadline", "time a revoked partition has to finish");
-  opt_group{custom_options_, "keyloom.stop"}.add<caf::timespan>("deadline", "time a stop waits for work in progress");
-  opt_group{custom_options_, "keyloom.connect"}.add<caf::timespan>("timeout", "time to wait for a broker at start");
-  opt_group{custom_options_, "keyloom.log"}.add<std::string>("level", "debug, info, warning, error or off");
+  opt_group{custom_options_, "keyloom.commit"}.add<caf::timespan>("interval",
+                                                                  "time between commits");
+  opt_group{custom_options_, "keyloom.drain"}.add<caf::timespan>(
+    "deadline", "time a revoked partition has to finish");
+  opt_group{custom_options_, "keyloom.stop"}.add<caf::timespan>(
+    "deadline", "time a stop waits for work in progress");
+  opt_group{custom_options_, "keyloom.connect"}.add<caf::timespan>(
+    "timeout", "time to wait for a broker at start");
+  opt_group{custom_options_, "keyloom.log"}.add<std::string>("level",
+                                                             "debug, info, warning, error or off");
 }
 
 caf::error read_settings(const caf::settings& content, source_config& into) {
@@ -157,28 +167,30 @@ caf::error read_settings(const caf::settings& content, source_config& into) {
 }
 
 caf::error check_settings(const source_config& cfg) {
-  auto number = [](std::string_view name, int64_t value, int64_t low, int64_t high, const char* unit) {
+  auto number = [](std::string_view name, int64_t value, int64_t low, int64_t high,
+                   const char* unit) {
     return value >= low && value <= high
              ? caf::error{}
-             : wrong(name, std::to_string(value) + " is out of range: " + std::to_string(low) + " to "
-                             + std::to_string(high) + unit);
+             : wrong(name, std::to_string(value) + " is out of range: " + std::to_string(low)
+                             + " to " + std::to_string(high) + unit);
   };
   constexpr int64_t any = std::numeric_limits<uint32_t>::max();
   constexpr int64_t hour = 3'600'000;
   if (cfg.group.empty())
-    return wrong("group", "is not set; give the consumer group's name in code or with --keyloom.group");
+    return wrong("group",
+                 "is not set; give the consumer group's name in code or with --keyloom.group");
   if (cfg.topic.empty())
     return wrong("topic", "is not set; give the topic's name in code or with --keyloom.topic");
   if (cfg.brokers.empty())
     return wrong("brokers", "is not set; give HOST:PORT[,...] in code or with --keyloom.brokers");
-  for (auto& problem :
-       {number("credit", cfg.credit, 1, 10'000'000, " records"), number("window", cfg.window, 1, any, " records"),
-        number("chain.limit", cfg.chain_limit, 1, any, " events"),
-        number("chain.time", cfg.chain_time.count(), 1, hour, " ms"),
-        number("commit.interval", cfg.commit_interval.count(), 1, hour, " ms"),
-        number("drain.deadline", cfg.drain_deadline.count(), 0, hour, " ms"),
-        number("stop.deadline", cfg.stop_deadline.count(), 0, 24 * hour, " ms"),
-        number("connect.timeout", cfg.connect_timeout.count(), 1, hour, " ms")})
+  for (auto& problem : {number("credit", cfg.credit, 1, 10'000'000, " records"),
+                        number("window", cfg.window, 1, any, " records"),
+                        number("chain.limit", cfg.chain_limit, 1, any, " events"),
+                        number("chain.time", cfg.chain_time.count(), 1, hour, " ms"),
+                        number("commit.interval", cfg.commit_interval.count(), 1, hour, " ms"),
+                        number("drain.deadline", cfg.drain_deadline.count(), 0, hour, " ms"),
+                        number("stop.deadline", cfg.stop_deadline.count(), 0, 24 * hour, " ms"),
+                        number("connect.timeout", cfg.connect_timeout.count(), 1, hour, " ms")})
     if (problem)
       return problem;
   return {};

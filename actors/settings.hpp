@@ -1,5 +1,6 @@
-// Settings of event sources in CAF's configuration: on the command line (--keyloom.commit.interval=50ms) or in a
-// configuration file (keyloom { commit { interval = 50ms } }). What is found there wins over what the code set.
+// Settings of event sources in CAF's configuration: on the command line
+// (--keyloom.commit.interval=50ms) or in a configuration file (keyloom { commit { interval = 50ms }
+// }). What is found there wins over what the code set.
 #pragma once
 
 #include <keyloom/source_config.hpp>
@@ -14,7 +15,8 @@ public:
   program_config();
 };
 
-/// Overwrites what the configuration sets. errc::bad_config names a value of a wrong type and what is allowed.
+/// Overwrites what the configuration sets. errc::bad_config names a value of a wrong type and what
+/// is allowed.
 caf::error read_settings(const caf::settings& content, source_config& into);
 
 /// errc::bad_config names the first setting that cannot work, and the allowed range.

@@ -35,8 +35,8 @@ std::string milliseconds_since(steady_clock::time_point begin) {
 
 } // namespace
 
-source_actor_state::source_actor_state(caf::event_based_actor* self, services* shared, source_board* board,
-                                       caf::actor committer)
+source_actor_state::source_actor_state(caf::event_based_actor* self, services* shared,
+                                       source_board* board, caf::actor committer)
   : self_(self), shared_(shared), board_(board), committer_(std::move(committer)) {
   // nop
 }
@@ -61,10 +61,17 @@ caf::behavior source_actor_state::make_behavior() {
   };
 }
 
-// -- assignments -----------------------------------------------------------------------------------
+// -- assignments
+// -----------------------------------------------------------------------------------
 
 void source_actor_state::on_assigned(const assigned& news) {
   std::vector<poller::target> targets;
+  if (stop_asked_) { // the group must be answered, but nothing is taken in any more
+    for (auto& start : news.start)
+      targets.push_back({start, nullptr, nullptr});
+    shared_->poller->assign(std::move(targets));
+    return;
+  }
   std::vector<kafka::topic_partition> names;
   for (auto& start : news.start) {
     auto meter = std::make_shared<core::partition_meter>();
@@ -83,8 +90,8 @@ void source_actor_state::on_assigned(const assigned& news) {
   shared_->log->info("assigned " + text(names));
 }
 
-/// Opens a partition once no call of an earlier assignment runs any more: until then two calls of a key could
-/// overlap (I3).
+/// Opens a partition once no call of an earlier assignment runs any more: until then two calls of a
+/// key could overlap (I3).
 void source_actor_state::open_if_quiet(const kafka::topic_partition& where) {
   auto it = partitions_.find(where);
   if (it == partitions_.end() || it->second.opened)
@@ -99,6 +106,7 @@ void source_actor_state::open_if_quiet(const kafka::topic_partition& where) {
 
 void source_actor_state::on_memory_gone(const memory_gone& news) {
   living_[news.where].erase(news.epoch);
+  lingering_.erase(news.epoch);
   open_if_quiet(news.where);
 }
 
@@ -108,8 +116,16 @@ void source_actor_state::on_stopped(const partition_stopped& news) {
   board_->failed(news.where, reason);
   if (auto it = partitions_.find(news.where); it != partitions_.end())
     it->second.stopped = true;
-  auto all = std::all_of(partitions_.begin(), partitions_.end(), [](auto& each) { return each.second.stopped; });
-  if (all || shared_->source->config.on_error == failure_action::stop_source)
+  if (shared_->source->config.on_error == failure_action::stop_source)
+    board_->ended();
+  else
+    end_if_all_stopped();
+}
+
+/// With nothing left to do, the source ends instead of looking alive.
+void source_actor_state::end_if_all_stopped() {
+  auto stopped = [](auto& each) { return each.second.stopped; };
+  if (!partitions_.empty() && std::all_of(partitions_.begin(), partitions_.end(), stopped))
     board_->ended();
 }
 
@@ -126,11 +142,17 @@ void source_actor_state::fail_source(const std::string& reason) {
   board_->ended();
 }
 
-// -- hand-overs ------------------------------------------------------------------------------------
+// -- hand-overs
+// ------------------------------------------------------------------------------------
 
 void source_actor_state::on_revoked(const revoked& news) {
+  if (hand_over_) {
+    revoked_.push_back(news); // finish() comes back to it
+    return;
+  }
   hand_over next;
   next.partitions = news.partitions;
+  next.to_answer = news.partitions;
   next.lost = news.lost;
   begin(std::move(next), shared_->source->config.drain_deadline);
 }
@@ -177,20 +199,27 @@ void source_actor_state::on_drained(const kafka::topic_partition& where) {
 void source_actor_state::collect() {
   auto& now = *hand_over_;
   for (auto& where : std::exchange(now.undrained, {}))
-    shared_->log->warning(text(where) + " was not drained within its deadline; what is not out will be processed "
-                                        "again by its next owner");
+    shared_->log->warning(
+      text(where)
+      + " was not drained within its deadline; what is not out will be processed "
+        "again by its next owner");
   now.answers_missing = now.partitions.size();
   if (now.answers_missing == 0)
     commit();
   for (auto& where : now.partitions)
     self_->request(partitions_[where].partition, caf::infinite, give_up_atom_v)
-      .then([this](partition_given_up& last) { collected(std::move(last)); },
-            [this](const caf::error&) { collected({}); }); // it died: the down handler tells
+      .then([this,
+             number = now.number](partition_given_up& last) { collected(number, std::move(last)); },
+            // It died: the down handler tells.
+            [this, number = now.number](const caf::error&) { collected(number, {}); });
 }
 
-void source_actor_state::collected(partition_given_up&& last) {
+void source_actor_state::collected(uint64_t number, partition_given_up&& last) {
+  if (!hand_over_ || hand_over_->number != number)
+    return;
   auto& now = *hand_over_;
-  std::move(last.lingering.begin(), last.lingering.end(), std::back_inserter(lingering_));
+  if (!last.lingering.empty())
+    lingering_[partitions_[last.last.where].epoch] = std::move(last.lingering);
   if (!last.last.where.topic.empty())
     now.commit.offsets.push_back(std::move(last.last));
   if (--now.answers_missing == 0)
@@ -224,14 +253,26 @@ void source_actor_state::finish() {
     shared_->log->info((done.lost ? "lost " : "gave up ") + text(done.partitions) + " after "
                        + milliseconds_since(done.began));
   if (done.stopping) {
-    for (auto& key : std::exchange(lingering_, {}))
-      end(key, caf::exit_reason::kill);
+    for (auto& [epoch, keys] : std::exchange(lingering_, {}))
+      for (auto& key : keys)
+        end(key, caf::exit_reason::kill);
     stop_answer_.deliver();
-    return;
+  } else {
+    shared_->poller->unassign(done.to_answer);
+    end_if_all_stopped();
   }
-  shared_->poller->unassign(done.partitions);
-  if (stop_asked_)
+  begin_next();
+}
+
+/// Comes back to what had to wait for the hand-over that is done.
+void source_actor_state::begin_next() {
+  if (!revoked_.empty()) {
+    auto next = std::move(revoked_.front());
+    revoked_.pop_front();
+    on_revoked(next);
+  } else if (stop_asked_ && stop_answer_.pending()) {
     begin_stop();
+  }
 }
 
 } // namespace keyloom::actors

@@ -1,6 +1,7 @@
-// The source actor: supervises partitions and committer and owns the lifecycle of partitions. It makes a partition
-// actor for each partition that the group assigns, and takes partitions down when they are revoked or the source
-// stops: drain to a deadline, give up, commit what is out, and only then let the group go on (I6).
+// The source actor: supervises partitions and committer and owns the lifecycle of partitions. It
+// makes a partition actor for each partition that the group assigns, and takes partitions down when
+// they are revoked or the source stops: drain to a deadline, give up, commit what is out, and only
+// then let the group go on (I6).
 #pragma once
 
 #include "actors/messages.hpp"
@@ -10,6 +11,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -19,7 +21,8 @@ namespace keyloom::actors {
 struct source_actor_state {
   static inline const char* name = "keyloom.source";
 
-  source_actor_state(caf::event_based_actor* self, services* shared, source_board* board, caf::actor committer);
+  source_actor_state(caf::event_based_actor* self, services* shared, source_board* board,
+                     caf::actor committer);
 
   caf::behavior make_behavior();
 
@@ -32,9 +35,11 @@ private:
     bool stopped = false;
   };
 
-  /// Partitions on their way out. One hand-over at a time: the group waits for its answer, and so does a stop.
+  /// Partitions on their way out. One hand-over at a time: the group waits for its answer, and so
+  /// does a stop.
   struct hand_over {
     std::vector<kafka::topic_partition> partitions;
+    std::vector<kafka::topic_partition> to_answer; ///< what the group asked for
     bool lost = false;
     bool stopping = false;
     std::set<kafka::topic_partition> undrained;
@@ -53,9 +58,11 @@ private:
   caf::result<void> on_stop();
   void begin_stop();
   void begin(hand_over next, std::chrono::milliseconds deadline);
+  void end_if_all_stopped();
+  void begin_next();
   void on_drained(const kafka::topic_partition& where);
   void collect();
-  void collected(partition_given_up&& last);
+  void collected(uint64_t number, partition_given_up&& last);
   void commit();
   void finish();
   void fail_source(const std::string& reason);
@@ -65,9 +72,11 @@ private:
   source_board* board_;
   caf::actor committer_;
   std::map<kafka::topic_partition, assignment> partitions_;
-  std::map<kafka::topic_partition, std::set<uint64_t>> living_; ///< epochs whose memory is still in use
-  std::vector<caf::actor> lingering_;
+  std::map<kafka::topic_partition, std::set<uint64_t>>
+    living_;                                              ///< epochs whose memory is still in use
+  std::map<uint64_t, std::vector<caf::actor>> lingering_; ///< by epoch: they wait for an answer
   std::optional<hand_over> hand_over_;
+  std::deque<revoked> revoked_; ///< came during a hand-over
   uint64_t hand_overs_ = 0;
   uint64_t epochs_ = 0;
   bool stop_asked_ = false;

@@ -19,11 +19,13 @@ void source_board::stopped() {
   running_ = false;
 }
 
-void source_board::add(const kafka::topic_partition& where, std::shared_ptr<core::partition_meter> meter) {
+void source_board::add(const kafka::topic_partition& where,
+                       std::shared_ptr<core::partition_meter> meter) {
   std::lock_guard guard{mutex_};
   std::erase_if(rows_, [&](const row& each) { return each.where == where; });
   rows_.push_back({where, std::move(meter), {}});
-  std::sort(rows_.begin(), rows_.end(), [](const row& a, const row& b) { return a.where < b.where; });
+  std::sort(rows_.begin(), rows_.end(),
+            [](const row& a, const row& b) { return a.where < b.where; });
 }
 
 void source_board::remove(const kafka::topic_partition& where) {
@@ -71,9 +73,9 @@ source_state source_board::snapshot() const {
   result.errors = errors_;
   for (auto& each : rows_) {
     auto& meter = *each.meter;
-    result.partitions.push_back({each.where.topic, each.where.partition, meter.state, meter.position,
-                                 meter.committed, static_cast<uint64_t>(std::max<int64_t>(meter.in_flight, 0)),
-                                 each.error});
+    result.partitions.push_back(
+      {each.where.topic, each.where.partition, meter.state, meter.position, meter.committed,
+       static_cast<uint64_t>(std::max<int64_t>(meter.in_flight, 0)), each.error});
   }
   result.records = totals.records;
   result.out = totals.out;

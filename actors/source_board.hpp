@@ -1,5 +1,6 @@
-// What a source shows of itself while it runs: its partitions, what went wrong, and whether it has ended by itself.
-// Written by the source actor, read by `event_source::state` and `run`. Any thread.
+// What a source shows of itself while it runs: its partitions, what went wrong, and whether it has
+// ended by itself. Written by the source actor, read by `event_source::state` and `run`. Any
+// thread.
 #pragma once
 
 #include "runtime/core/meters.hpp"

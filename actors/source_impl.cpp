@@ -21,7 +21,8 @@ std::unique_ptr<detail::source> detail::make_source(caf::actor_system& system, s
 }
 
 caf::error detail::null_value_error() {
-  return caf::make_error(errc::decode_failed, "the value is null; handle such records with on_default()");
+  return caf::make_error(errc::decode_failed,
+                         "the value is null; handle such records with on_default()");
 }
 
 } // namespace keyloom
@@ -35,7 +36,8 @@ constexpr std::chrono::seconds flush_timeout{1};
 
 log::level log_level(const caf::actor_system& system) {
   auto level = log::level::info;
-  log::parse(caf::get_or(caf::content(system.config()), "keyloom.log.level", std::string{"info"}), level);
+  log::parse(caf::get_or(caf::content(system.config()), "keyloom.log.level", std::string{"info"}),
+             level);
   return level;
 }
 
@@ -47,7 +49,8 @@ int exit_code(const caf::error& reason) {
 
 } // namespace
 
-source_impl::source_impl(caf::actor_system& system, source_config cfg, detail::store_factory make_store)
+source_impl::source_impl(caf::actor_system& system, source_config cfg,
+                         detail::store_factory make_store)
   : system_(system), plan_(std::make_shared<core::plan>()), log_(log_level(system)) {
   plan_->config = std::move(cfg);
   plan_->make_store = std::move(make_store);
@@ -94,7 +97,8 @@ void source_impl::stop() {
     return;
   caf::scoped_actor self{system_};
   self->request(source_, caf::infinite, stop_atom_v)
-    .receive([] {}, [this](const caf::error& reason) { log_.error("stopping: " + to_string(reason)); });
+    .receive([] {},
+             [this](const caf::error& reason) { log_.error("stopping: " + to_string(reason)); });
   take_down();
   board_.stopped();
 }
@@ -162,7 +166,9 @@ void source_impl::make_services() {
 caf::error source_impl::make_producer() {
   auto& cfg = plan_->config;
   auto made = kafka::producer::make({cfg.brokers, cfg.kafka,
-                                     [this](int level, const std::string& text) { log_.kafka(level, text); }},
+                                     [this](int level, const std::string& text) {
+                                       log_.kafka(level, text);
+                                     }},
                                     reports_);
   if (!made)
     return std::move(made.error());
@@ -175,11 +181,13 @@ caf::error source_impl::spawn_actors() {
   poller_ = std::make_unique<poller>(*services_);
   services_->poller = poller_.get();
   committer_ = system_.spawn<caf::stateful_actor<committer_state>>(services_.get());
-  source_ = system_.spawn<caf::stateful_actor<source_actor_state>>(services_.get(), &board_, committer_);
+  source_ = system_.spawn<caf::stateful_actor<source_actor_state>>(services_.get(), &board_,
+                                                                   committer_);
   return poller_->start(source_, committer_);
 }
 
-/// Ends what `begin` made, as far as it came: intake, calls, outputs, handler actors, then keyloom's own actors.
+/// Ends what `begin` made, as far as it came: intake, calls, outputs, handler actors, then
+/// keyloom's own actors.
 void source_impl::take_down() {
   if (poller_)
     poller_->finish();

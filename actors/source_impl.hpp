@@ -1,5 +1,6 @@
-// The composition root: makes everything a source consists of, in order, and takes it down in reverse. Called from the
-// user's threads; everything else runs on CAF's, the poller's, the producer's and the workers'.
+// The composition root: makes everything a source consists of, in order, and takes it down in
+// reverse. Called from the user's threads; everything else runs on CAF's, the poller's, the
+// producer's and the workers'.
 #pragma once
 
 #include "actors/delivery_router.hpp"

@@ -1,6 +1,6 @@
-// SIGINT and SIGTERM for `event_source::run`: the first one wakes it, a second one ends the process at once. Signal
-// handlers need a place every handler can reach, so one object may exist at a time; the old handlers come back when it
-// goes. `raise` may be called from any thread.
+// SIGINT and SIGTERM for `event_source::run`: the first one wakes it, a second one ends the process
+// at once. Signal handlers need a place every handler can reach, so one object may exist at a time;
+// the old handlers come back when it goes. `raise` may be called from any thread.
 #pragma once
 
 #include <csignal>

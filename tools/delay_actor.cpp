@@ -29,7 +29,9 @@ struct delay_state {
 
   delay_actor::behavior_type make_behavior() {
     return {
-      [this](const std::string&, const delay_job& job) -> caf::result<int64_t> { return take(job); },
+      [this](const std::string&, const delay_job& job) -> caf::result<int64_t> {
+        return take(job);
+      },
       [this](wake_atom) { wake(); },
     };
   }
@@ -52,7 +54,8 @@ private:
     for (auto now = clock::now(); !waiting_.empty() && waiting_.top().due <= now; waiting_.pop()) {
       auto done = waiting_.top();
       if (done.job.fail)
-        done.answer.deliver(caf::make_error(caf::sec::runtime_error, "failed on purpose (--fail-rate)"));
+        done.answer.deliver(
+          caf::make_error(caf::sec::runtime_error, "failed on purpose (--fail-rate)"));
       else
         done.answer.deliver(done.job.delay_us);
     }

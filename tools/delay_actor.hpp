@@ -1,12 +1,13 @@
-// The handler actor of `keyloom work --processor actor`: answers each job after the delay the job asks for, without
-// blocking a thread. Delays are kept in a heap behind one tick, because CAF's clock is not made for a timer a job.
+// The handler actor of `keyloom work --processor actor`: answers each job after the delay the job
+// asks for, without blocking a thread. Delays are kept in a heap behind one tick, because CAF's
+// clock is not made for a timer a job.
 #pragma once
 
 #include <caf/actor.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/type_id.hpp>
 
 #include <cstdint>
 #include <string>
@@ -34,7 +35,8 @@ CAF_END_TYPE_ID_BLOCK(keyloom_tools)
 namespace keyloom::tools {
 
 /// Key and job in, the delay it took in microseconds out.
-using delay_actor = caf::typed_actor<caf::result<int64_t>(std::string, delay_job), caf::result<void>(wake_atom)>;
+using delay_actor
+  = caf::typed_actor<caf::result<int64_t>(std::string, delay_job), caf::result<void>(wake_atom)>;
 
 delay_actor spawn_delay_actor(caf::actor_system& system);
 

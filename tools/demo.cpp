@@ -36,11 +36,13 @@ struct names {
     if (shared_broker)
       for (auto* each : {&legs, &done, &group})
         *each += "-" + std::to_string(getpid()) + "-"
-                 + std::to_string(std::chrono::system_clock::now().time_since_epoch().count() / 1'000'000);
+                 + std::to_string(std::chrono::system_clock::now().time_since_epoch().count()
+                                  / 1'000'000);
   }
 };
 
-caf::error load_legs(cluster_access& access, const demo_options& options, const std::string& topic, interrupt& stop) {
+caf::error load_legs(cluster_access& access, const demo_options& options, const std::string& topic,
+                     interrupt& stop) {
   auto source = csv_source::open(options.csv, key_column, std::nullopt);
   if (!source)
     return std::move(source.error());
@@ -81,14 +83,17 @@ void print_for_people(const nlohmann::ordered_json& report, const demo_options& 
   auto seconds = report["seconds"].get<double>();
   auto one_by_one = static_cast<double>(report["records"].get<uint64_t>())
                     * static_cast<double>(options.lookup_ms) / 1000.0;
-  std::cout << "\n  " << report["records"] << " legs of " << report["keys"] << " aircraft in " << seconds << " s: "
-            << report["rec_per_s"] << " legs/s, up to " << report["in_flight_max"] << " in flight at once.\n"
+  std::cout << "\n  " << report["records"] << " legs of " << report["keys"] << " aircraft in "
+            << seconds << " s: " << report["rec_per_s"] << " legs/s, up to "
+            << report["in_flight_max"] << " in flight at once.\n"
             << "  One look-up of " << options.lookup_ms << " ms after the other would have taken "
             << rounded(one_by_one, 0) << " s.\n"
-            << "  Read back and compared with the file: " << report["lost"] << " lost, " << report["duplicates"]
-            << " twice, " << report["out_of_order"] << " out of their aircraft's order.\n"
-            << "  Most behind its schedule: " << report["worst"]["tail"].get<std::string>() << ", whose departures were "
-            << report["worst"]["delay_min"] << " minutes late in all.\n\n";
+            << "  Read back and compared with the file: " << report["lost"] << " lost, "
+            << report["duplicates"] << " twice, " << report["out_of_order"]
+            << " out of their aircraft's order.\n"
+            << "  Most behind its schedule: " << report["worst"]["tail"].get<std::string>()
+            << ", whose departures were " << report["worst"]["delay_min"]
+            << " minutes late in all.\n\n";
 }
 
 } // namespace
@@ -100,7 +105,8 @@ int run_demo(const demo_options& options) {
     return fail(legs.error());
   auto tail_column = legs->column(key_column);
   if (!tail_column)
-    return fail(caf::make_error(errc::bad_config, options.csv + " has no column '" + key_column + "'"));
+    return fail(
+      caf::make_error(errc::bad_config, options.csv + " has no column '" + key_column + "'"));
   auto aircraft = csv_table::read(options.planes);
   if (!aircraft)
     return fail(aircraft.error());
@@ -115,7 +121,8 @@ int run_demo(const demo_options& options) {
     if (auto err = access->ensure_topic(topic, partitions))
       return fail(err);
   if (!options.common.json)
-    std::cout << "keyloom demo: " << legs->rows() << " legs, keyed by aircraft; each aircraft is looked up in SQLite, "
+    std::cout << "keyloom demo: " << legs->rows()
+              << " legs, keyed by aircraft; each aircraft is looked up in SQLite, "
               << options.lookup_ms << " ms a look-up" << std::endl;
   if (auto err = load_legs(*access, options, topics.legs, stop))
     return fail(err);
@@ -125,7 +132,8 @@ int run_demo(const demo_options& options) {
   source_config cfg{.group = topics.group, .topic = topics.legs};
   cfg.brokers = access->brokers();
   cfg.kafka = access->kafka();
-  demo_source source{system, cfg, legs->base_name(), topics.done, *planes, std::chrono::milliseconds{options.lookup_ms}};
+  demo_source source{system,      cfg,     legs->base_name(),
+                     topics.done, *planes, std::chrono::milliseconds{options.lookup_ms}};
   if (auto err = source.source().start())
     return fail(err);
   run_source(source.source(), stop, legs->rows());

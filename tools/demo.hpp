@@ -1,5 +1,6 @@
-// `keyloom demo`: flights keyed by aircraft, an asynchronous look-up per leg, a ledger per aircraft, and
-// a check that nothing was lost, doubled or reordered. Runs with no options, on the embedded broker.
+// `keyloom demo`: flights keyed by aircraft, an asynchronous look-up per leg, a ledger per
+// aircraft, and a check that nothing was lost, doubled or reordered. Runs with no options, on the
+// embedded broker.
 #pragma once
 
 #include "tools/common_options.hpp"

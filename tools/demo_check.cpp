@@ -20,8 +20,8 @@ std::string leg_of(const nlohmann::ordered_json& value) {
 
 } // namespace
 
-caf::expected<demo_findings> check_demo(cluster_access& access, const std::string& out, const csv_table& legs,
-                                        size_t key_column) {
+caf::expected<demo_findings> check_demo(cluster_access& access, const std::string& out,
+                                        const csv_table& legs, size_t key_column) {
   demo_findings result;
   verification compare;
   std::set<std::string_view> tails;
@@ -39,7 +39,8 @@ caf::expected<demo_findings> check_demo(cluster_access& access, const std::strin
   auto err = reader.read([&](const record& rec) {
     auto value = nlohmann::ordered_json::parse(rec.value);
     compare.add_seen(rec.key, leg_of(value));
-    if (auto late = value.value("late_min_so_far", int64_t{0}); rec.has_key() && late > result.worst_late_min) {
+    if (auto late = value.value("late_min_so_far", int64_t{0});
+        rec.has_key() && late > result.worst_late_min) {
       result.worst_late_min = late;
       result.worst_tail = rec.key;
     }

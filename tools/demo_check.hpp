@@ -1,4 +1,5 @@
-// Checks what the demo wrote against the file it read: every leg once, each aircraft's legs in order. One thread.
+// Checks what the demo wrote against the file it read: every leg once, each aircraft's legs in
+// order. One thread.
 #pragma once
 
 #include "tools/cluster_access.hpp"
@@ -19,7 +20,7 @@ struct demo_findings {
 };
 
 /// Reads `out` to its end. `key_column` of `legs` holds the tail numbers.
-caf::expected<demo_findings> check_demo(cluster_access& access, const std::string& out, const csv_table& legs,
-                                        size_t key_column);
+caf::expected<demo_findings> check_demo(cluster_access& access, const std::string& out,
+                                        const csv_table& legs, size_t key_column);
 
 } // namespace keyloom::tools

@@ -16,8 +16,8 @@ int64_t minutes_late(const fields& leg) {
 }
 
 /// The output: the leg's fields, then what the demo adds.
-outgoing_record result_of(const record& rec, const std::string& out, const std::optional<plane>& aircraft,
-                          const ledger_entry& entry) {
+outgoing_record result_of(const record& rec, const std::string& out,
+                          const std::optional<plane>& aircraft, const ledger_entry& entry) {
   auto value = fields::parse(rec.value);
   if (aircraft) {
     value["model"] = aircraft->manufacturer + " " + aircraft->model;
@@ -33,16 +33,17 @@ outgoing_record result_of(const record& rec, const std::string& out, const std::
 
 } // namespace
 
-demo_source::demo_source(caf::actor_system& system, source_config cfg, std::string type, std::string out,
-                         const plane_table& planes, std::chrono::milliseconds lookup)
+demo_source::demo_source(caf::actor_system& system, source_config cfg, std::string type,
+                         std::string out, const plane_table& planes,
+                         std::chrono::milliseconds lookup)
   : source_(system, std::move(cfg), [] { return ledger{}; }) {
   auto look_up = source_.stage<flown_leg, std::optional<plane>>(
-    "lookup",
-    blocking([&planes, lookup](std::string_view tail, flown_leg&) {
+    "lookup", blocking([&planes, lookup](std::string_view tail, flown_leg&) {
       std::this_thread::sleep_for(lookup); // what a database on another machine would take
       return planes.find(tail);
     }),
-    [out](context<ledger>& ctx, std::string_view tail, flown_leg& leg, caf::expected<std::optional<plane>> found) {
+    [out](context<ledger>& ctx, std::string_view tail, flown_leg& leg,
+          caf::expected<std::optional<plane>> found) {
       if (!found)
         return outcome{found.error()};
       ctx.record_change(leg);
@@ -50,13 +51,14 @@ demo_source::demo_source(caf::actor_system& system, source_config cfg, std::stri
       return complete;
     },
     wide_network);
-  source_.on<fields>(std::move(type), json<fields>{}, [out, look_up](context<ledger>& ctx, const fields& leg) {
-    auto& rec = ctx.input();
-    if (rec.has_key())
-      return look_up.schedule(ctx, rec.key, flown_leg{std::string{rec.key}, minutes_late(leg)});
-    ctx.forward(result_of(rec, out, std::nullopt, {})); // nobody noted which aircraft flew it
-    return complete;
-  });
+  source_.on<fields>(
+    std::move(type), json<fields>{}, [out, look_up](context<ledger>& ctx, const fields& leg) {
+      auto& rec = ctx.input();
+      if (rec.has_key())
+        return look_up.schedule(ctx, rec.key, flown_leg{std::string{rec.key}, minutes_late(leg)});
+      ctx.forward(result_of(rec, out, std::nullopt, {})); // nobody noted which aircraft flew it
+      return complete;
+    });
 }
 
 } // namespace keyloom::tools

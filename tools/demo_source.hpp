@@ -1,6 +1,7 @@
-// The event source of `keyloom demo`: legs keyed by aircraft. For each leg the aircraft is looked up in a database, off
-// the partition and for many aircraft at once; then, back in the partition and in the aircraft's order, its ledger is
-// updated and a record is sent that holds the leg, the aircraft and the ledger.
+// The event source of `keyloom demo`: legs keyed by aircraft. For each leg the aircraft is looked
+// up in a database, off the partition and for many aircraft at once; then, back in the partition
+// and in the aircraft's order, its ledger is updated and a record is sent that holds the leg, the
+// aircraft and the ledger.
 #pragma once
 
 #include "tools/demo.hpp"

@@ -1,5 +1,5 @@
-// The live table of the demo: a line a partition, drawn in place on stderr when it is a terminal; otherwise nothing.
-// One thread.
+// The live table of the demo: a line a partition, drawn in place on stderr when it is a terminal;
+// otherwise nothing. One thread.
 #pragma once
 
 #include <keyloom/source_config.hpp>

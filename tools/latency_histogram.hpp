@@ -11,11 +11,12 @@ namespace keyloom::tools {
 class latency_histogram {
 public:
   void add(int64_t microseconds) {
-    counts_[bucket(microseconds > 0 ? static_cast<uint64_t>(microseconds) : 0)].fetch_add(1,
-                                                                                        std::memory_order_relaxed);
+    counts_[bucket(microseconds > 0 ? static_cast<uint64_t>(microseconds) : 0)].fetch_add(
+      1, std::memory_order_relaxed);
   }
 
-  /// The latency in milliseconds that `fraction` (0 to 1) of the samples do not exceed; 0 without samples.
+  /// The latency in milliseconds that `fraction` (0 to 1) of the samples do not exceed; 0 without
+  /// samples.
   double percentile_ms(double fraction) const {
     uint64_t total = 0;
     for (auto& count : counts_)

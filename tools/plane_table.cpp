@@ -27,7 +27,8 @@ using database = std::unique_ptr<sqlite3, close_database>;
 using statement = std::unique_ptr<sqlite3_stmt, finalize_statement>;
 
 caf::error failed(sqlite3* db, const std::string& what) {
-  return caf::make_error(errc::kafka_failed, "the table of aircraft: " + what + ": " + sqlite3_errmsg(db));
+  return caf::make_error(errc::kafka_failed,
+                         "the table of aircraft: " + what + ": " + sqlite3_errmsg(db));
 }
 
 caf::expected<database> open_database(const std::string& path, int flags) {
@@ -47,7 +48,8 @@ caf::expected<statement> prepare(sqlite3* db, const char* sql) {
 }
 
 caf::error run(sqlite3* db, const char* sql) {
-  return sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK ? caf::error{} : failed(db, sql);
+  return sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK ? caf::error{}
+                                                                       : failed(db, sql);
 }
 
 std::string text_of(sqlite3_stmt* row, int column) {
@@ -61,11 +63,14 @@ caf::error fill(sqlite3* db, const csv_table& planes) {
   for (auto* name : names) {
     auto column = planes.column(name);
     if (!column)
-      return caf::make_error(errc::bad_config, std::string{"the file of aircraft has no column '"} + name + "'");
+      return caf::make_error(errc::bad_config,
+                             std::string{"the file of aircraft has no column '"} + name + "'");
     columns.push_back(*column);
   }
-  if (auto err = run(db, "CREATE TABLE planes (tail TEXT PRIMARY KEY, manufacturer TEXT, model TEXT, year INTEGER, "
-                         "seats INTEGER) WITHOUT ROWID; BEGIN"))
+  if (auto err = run(
+        db,
+        "CREATE TABLE planes (tail TEXT PRIMARY KEY, manufacturer TEXT, model TEXT, year INTEGER, "
+        "seats INTEGER) WITHOUT ROWID; BEGIN"))
     return err;
   auto insert = prepare(db, "INSERT OR REPLACE INTO planes VALUES (?1, ?2, ?3, ?4, ?5)");
   if (!insert)
@@ -73,8 +78,8 @@ caf::error fill(sqlite3* db, const csv_table& planes) {
   for (size_t row = 0; row < planes.rows(); ++row) {
     for (size_t i = 0; i < columns.size(); ++i) {
       auto& cell = planes.cell(row, columns[i]);
-      sqlite3_bind_text(insert->get(), static_cast<int>(i) + 1, cell.data(), static_cast<int>(cell.size()),
-                        SQLITE_STATIC);
+      sqlite3_bind_text(insert->get(), static_cast<int>(i) + 1, cell.data(),
+                        static_cast<int>(cell.size()), SQLITE_STATIC);
     }
     if (sqlite3_step(insert->get()) != SQLITE_DONE)
       return failed(db, "cannot insert");
@@ -94,7 +99,8 @@ struct reader {
 struct plane_table::impl {
   std::filesystem::path file;
   std::mutex mutex;
-  std::map<std::thread::id, reader> readers; // guarded by mutex; an entry is used by its own thread only
+  std::map<std::thread::id, reader>
+    readers; // guarded by mutex; an entry is used by its own thread only
 
   ~impl() {
     readers.clear();
@@ -109,7 +115,8 @@ struct plane_table::impl {
       auto db = open_database(file.string(), SQLITE_OPEN_READONLY);
       if (!db)
         return std::move(db.error());
-      auto look_up = prepare(db->get(), "SELECT manufacturer, model, year, seats FROM planes WHERE tail = ?1");
+      auto look_up = prepare(db->get(),
+                             "SELECT manufacturer, model, year, seats FROM planes WHERE tail = ?1");
       if (!look_up)
         return std::move(look_up.error());
       mine = {std::move(*db), std::move(*look_up)};
@@ -129,8 +136,9 @@ plane_table::~plane_table() = default;
 caf::expected<plane_table> plane_table::make(const csv_table& planes) {
   static std::atomic<int> made = 0;
   auto ptr = std::make_unique<impl>();
-  ptr->file = std::filesystem::temp_directory_path()
-              / ("keyloom-planes-" + std::to_string(getpid()) + "-" + std::to_string(++made) + ".db");
+  ptr->file
+    = std::filesystem::temp_directory_path()
+      / ("keyloom-planes-" + std::to_string(getpid()) + "-" + std::to_string(++made) + ".db");
   auto db = open_database(ptr->file.string(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   if (!db)
     return std::move(db.error());

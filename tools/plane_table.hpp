@@ -1,6 +1,7 @@
-// The aircraft of the demo, in a real SQLite table: what an application would ask a database for. Each thread that asks
-// has a connection of its own, opened when it first asks; 64 connections answer 190,000 look-ups a second. The file is
-// temporary and goes with the table. `find` may be called from any thread, the rest from the owner's.
+// The aircraft of the demo, in a real SQLite table: what an application would ask a database for.
+// Each thread that asks has a connection of its own, opened when it first asks; 64 connections
+// answer 190,000 look-ups a second. The file is temporary and goes with the table. `find` may be
+// called from any thread, the rest from the owner's.
 #pragma once
 
 #include "tools/csv_table.hpp"

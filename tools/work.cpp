@@ -30,7 +30,9 @@ constexpr milliseconds look_interval{100};
 double cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -43,7 +45,8 @@ double max_rss_mb() {
 /// Knows what was the end of the topic at the start, and whether the group has committed it.
 class end_watch {
 public:
-  end_watch(cluster_access& access, const work_options& options, std::vector<kafka::watermarks> ends)
+  end_watch(cluster_access& access, const work_options& options,
+            std::vector<kafka::watermarks> ends)
     : access_(access), options_(options), ends_(std::move(ends)) {}
 
   uint64_t total() const {
@@ -55,7 +58,8 @@ public:
 
   /// True when every partition is committed up to its end, or stopped in this process.
   bool reached(const source_state& state) {
-    auto committed = access_.cluster().group_offsets(options_.group, options_.topic, access_.timeout());
+    auto committed = access_.cluster().group_offsets(options_.group, options_.topic,
+                                                     access_.timeout());
     if (!committed)
       return false; // asked again soon; the source itself reports a broker that is gone
     auto stopped = [&state](int32_t partition) {
@@ -85,8 +89,10 @@ bool cannot_go_on(const source_state& state) {
   return all || state.errors.size() > static_cast<size_t>(stopped);
 }
 
-nlohmann::ordered_json make_report(const source_state& state, const latency_histogram& latency, double cpu) {
-  auto seconds = state.last_commit > state.first_record && state.first_record != steady_clock::time_point{}
+nlohmann::ordered_json make_report(const source_state& state, const latency_histogram& latency,
+                                   double cpu) {
+  auto seconds = state.last_commit > state.first_record
+                     && state.first_record != steady_clock::time_point{}
                    ? std::chrono::duration<double>(state.last_commit - state.first_record).count()
                    : 0.0;
   nlohmann::ordered_json report;

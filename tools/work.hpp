@@ -22,14 +22,14 @@ struct work_options {
   double fail_rate = 0;          ///< fraction of attempts that fail
   double straggler_fraction = 0; ///< fraction of jobs that take straggler_ms instead
   int64_t straggler_ms = 0;
-  std::string on_error = "stop";         ///< stop, skip
-  std::string output_order = "by_key";   ///< by_key, by_event, none
-  std::string key_turns = "automatic";   ///< automatic, interleaved, serial
+  std::string on_error = "stop";       ///< stop, skip
+  std::string output_order = "by_key"; ///< by_key, by_event, none
+  std::string key_turns = "automatic"; ///< automatic, interleaved, serial
   bool until_end = false;
 };
 
-/// Works until a signal, or with `until_end` until the group has committed what was the end at the start. The exit code
-/// of the program.
+/// Works until a signal, or with `until_end` until the group has committed what was the end at the
+/// start. The exit code of the program.
 int run_work(const work_options& options);
 
 } // namespace keyloom::tools

@@ -29,7 +29,8 @@ double chance() {
 std::string with_done_time(std::string_view value) {
   auto last = value.find_last_not_of(" \t\r\n");
   auto first = value.find_first_not_of(" \t\r\n");
-  if (first == value.npos || value[first] != '{' || value[last] != '}' || !nlohmann::json::accept(value))
+  if (first == value.npos || value[first] != '{' || value[last] != '}'
+      || !nlohmann::json::accept(value))
     return std::string{value};
   std::string result;
   result.reserve(value.size() + 24);
@@ -65,7 +66,8 @@ source_config make_config(const work_options& options, const std::string& broker
 
 } // namespace
 
-work_source::work_source(caf::actor_system& system, const work_options& options, const std::string& brokers,
+work_source::work_source(caf::actor_system& system, const work_options& options,
+                         const std::string& brokers,
                          const std::map<std::string, std::string>& kafka)
   : options_(options), source_(system, make_config(options, brokers, kafka)) {
   if (options.processor == "compute")
@@ -79,7 +81,9 @@ work_source::work_source(caf::actor_system& system, const work_options& options,
 }
 
 void work_source::add_none() {
-  source_.on_default([this](context<>& ctx, const record&) { return fails() ? outcome{on_purpose()} : finish(ctx); });
+  source_.on_default([this](context<>& ctx, const record&) {
+    return fails() ? outcome{on_purpose()} : finish(ctx);
+  });
 }
 
 void work_source::add_compute() {
@@ -88,8 +92,7 @@ void work_source::add_compute() {
     bool fail;
   };
   auto stage = source_.stage<hash_job, uint64_t>(
-    "compute",
-    compute([](std::string_view, hash_job& job) -> caf::expected<uint64_t> {
+    "compute", compute([](std::string_view, hash_job& job) -> caf::expected<uint64_t> {
       if (job.fail)
         return on_purpose();
       return std::hash<std::string_view>{}(job.value);
@@ -105,9 +108,9 @@ void work_source::add_compute() {
 
 void work_source::add_blocking() {
   auto stage = source_.stage<delay_job, void>(
-    "blocking",
-    blocking([](std::string_view, delay_job& job) -> caf::expected<void> {
-      std::this_thread::sleep_for(std::chrono::microseconds{job.delay_us}); // the slow call that is measured
+    "blocking", blocking([](std::string_view, delay_job& job) -> caf::expected<void> {
+      std::this_thread::sleep_for(
+        std::chrono::microseconds{job.delay_us}); // the slow call that is measured
       if (job.fail)
         return on_purpose();
       return {};
@@ -164,7 +167,8 @@ bool work_source::fails() const {
 std::chrono::microseconds work_source::delay() const {
   if (options_.straggler_fraction > 0 && chance() < options_.straggler_fraction)
     return std::chrono::milliseconds{options_.straggler_ms};
-  auto jitter = options_.jitter_ms > 0 ? chance() * static_cast<double>(options_.jitter_ms) * 1000 : 0.0;
+  auto jitter = options_.jitter_ms > 0 ? chance() * static_cast<double>(options_.jitter_ms) * 1000
+                                       : 0.0;
   return std::chrono::microseconds{options_.delay_ms * 1000 + static_cast<int64_t>(jitter)};
 }
 

@@ -1,5 +1,5 @@
-// The event source of `keyloom work`: handler, stage and finalizer that the options choose, and what they measure.
-// Handlers of different partitions run at once, so the numbers here are atomic.
+// The event source of `keyloom work`: handler, stage and finalizer that the options choose, and
+// what they measure. Handlers of different partitions run at once, so the numbers here are atomic.
 #pragma once
 
 #include "tools/latency_histogram.hpp"

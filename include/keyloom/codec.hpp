@@ -1,7 +1,8 @@
 // Codecs turn bytes into values and back. A codec for T has
-//   caf::expected<T> decode(std::string_view bytes) const;   errors: errc::decode_failed with the reason
-//   std::string encode(const T& value) const;
-// Ready-made: `text`, `bytes`, `view` here, `json<T>` in <keyloom/codec/json.hpp>. Values only, any thread.
+//   caf::expected<T> decode(std::string_view bytes) const;   errors: errc::decode_failed with the
+//   reason std::string encode(const T& value) const;
+// Ready-made: `text`, `bytes`, `view` here, `json<T>` in <keyloom/codec/json.hpp>. Values only, any
+// thread.
 #pragma once
 
 #include <keyloom/errc.hpp>

@@ -1,6 +1,6 @@
-// What a turn may see and do. A context is valid during its turn only: never keep it, never use it from
-// another thread. Everything a turn does is atomic: when it throws or returns an error, its outputs and
-// jobs are dropped.
+// What a turn may see and do. A context is valid during its turn only: never keep it, never use it
+// from another thread. Everything a turn does is atomic: when it throws or returns an error, its
+// outputs and jobs are dropped.
 #pragma once
 
 #include <keyloom/detail/turn.hpp>
@@ -52,8 +52,9 @@ public:
   /// the partition, because a store of the user's own cannot undo.
   template <class Change>
   void record_change(Change&& change) {
-    static_assert(requires(Store& store) { store.apply(std::forward<Change>(change)); },
-                  "the store needs a member function apply(change) that takes this change");
+    static_assert(
+      requires(Store& store) { store.apply(std::forward<Change>(change)); },
+      "the store needs a member function apply(change) that takes this change");
     turn_->store_changes();
     static_cast<Store*>(turn_->store())->apply(std::forward<Change>(change));
   }

@@ -1,6 +1,6 @@
 // Every error keyloom itself raises, one sentence each. A message that carries one of these always
-// names what failed (stage, key, topic, partition, offset), why, and the setting or step that mends it.
-// Any thread; values only.
+// names what failed (stage, key, topic, partition, offset), why, and the setting or step that mends
+// it. Any thread; values only.
 #pragma once
 
 #include <caf/default_enum_inspect.hpp>

@@ -1,12 +1,13 @@
-// One consumer group on one topic, from record to commit: handlers, stages, and the actors that run them.
+// One consumer group on one topic, from record to commit: handlers, stages, and the actors that run
+// them.
 //
 //   keyloom::event_source<> source{system, {.group = "flights", .topic = "legs"}};
 //   auto look = source.stage<leg, aircraft>("lookup", keyloom::blocking(find), finish);
-//   source.on<leg>("leg", keyloom::json<leg>{}, [=](auto& ctx, leg l) { return look.schedule(ctx, l.tail, l); });
-//   return source.run();
+//   source.on<leg>("leg", keyloom::json<leg>{}, [=](auto& ctx, leg l) { return look.schedule(ctx,
+//   l.tail, l); }); return source.run();
 //
-// Define handlers and stages first, on one thread; then `run`, or `start` and `stop` inside a larger
-// program. `state` may be called from any thread at any time.
+// Define handlers and stages first, on one thread; then `run`, or `start` and `stop` inside a
+// larger program. `state` may be called from any thread at any time.
 #pragma once
 
 #include <keyloom/codec.hpp>
@@ -25,8 +26,8 @@ public:
     requires std::same_as<Store, no_store>
     : impl_(detail::make_source(system, std::move(cfg), nullptr)) {}
 
-  /// A source with a store per partition, made by `make_store()` or `make_store(topic, partition)`. The
-  /// store is touched by one thread at a time and freed when the partition is given up.
+  /// A source with a store per partition, made by `make_store()` or `make_store(topic, partition)`.
+  /// The store is touched by one thread at a time and freed when the partition is given up.
   template <class Factory>
   event_source(caf::actor_system& system, source_config cfg, Factory make_store)
     : impl_(detail::make_source(
@@ -52,42 +53,48 @@ public:
     impl_->set_untyped_route(decoding<T>(std::move(codec), std::move(handler)));
   }
 
-  /// Handles all records that nothing else takes: `handler(context<Store>&, const record&) -> outcome`.
+  /// Handles all records that nothing else takes: `handler(context<Store>&, const record&) ->
+  /// outcome`.
   template <class Handler>
   void on_default(Handler handler) {
-    impl_->set_default_route([h = std::move(handler)](detail::turn& turn, const record& rec) mutable -> outcome {
-      context_type ctx{turn};
-      return h(ctx, rec);
-    });
+    impl_->set_default_route(
+      [h = std::move(handler)](detail::turn& turn, const record& rec) mutable -> outcome {
+        context_type ctx{turn};
+        return h(ctx, rec);
+      });
   }
 
-  /// Adds a stage. `finalizer(context<Store>&, std::string_view key, Job&, caf::expected<Result>) -> outcome`
-  /// runs in the partition. `limits` is a preset (standard, wide_network, ...) or numbers of your own.
+  /// Adds a stage. `finalizer(context<Store>&, std::string_view key, Job&, caf::expected<Result>)
+  /// -> outcome` runs in the partition. `limits` is a preset (standard, wide_network, ...) or
+  /// numbers of your own.
   template <class Job, class Result, class Processor, class Finalizer>
   stage_handle<Job> stage(std::string name, Processor processor, Finalizer finalizer,
                           stage_limits limits = standard) {
-    static_assert(std::invocable<Finalizer&, context_type&, std::string_view, Job&, caf::expected<Result>>,
-                  "a finalizer takes (context<Store>&, std::string_view key, Job&, caf::expected<Result>)");
-    return add_stage<Job, Result>(std::move(name), std::move(processor), std::move(finalizer), limits);
+    static_assert(
+      std::invocable<Finalizer&, context_type&, std::string_view, Job&, caf::expected<Result>>,
+      "a finalizer takes (context<Store>&, std::string_view key, Job&, caf::expected<Result>)");
+    return add_stage<Job, Result>(std::move(name), std::move(processor), std::move(finalizer),
+                                  limits);
   }
 
   /// Adds a stage without a finalizer: the event is complete when the job has ended well.
   template <class Job, class Result, class Processor>
   stage_handle<Job> stage(std::string name, Processor processor, stage_limits limits = standard) {
-    return add_stage<Job, Result>(std::move(name), std::move(processor), detail::no_finalizer{}, limits);
+    return add_stage<Job, Result>(std::move(name), std::move(processor), detail::no_finalizer{},
+                                  limits);
   }
 
-  /// Starts and returns when the group was joined or an error is known: bad_config, broker_unreachable,
-  /// topic_missing. Not from an actor.
+  /// Starts and returns when the group was joined or an error is known: bad_config,
+  /// broker_unreachable, topic_missing. Not from an actor.
   caf::error start() { return impl_->start(); }
 
-  /// Stops taking in records, finishes what was begun (up to `stop_deadline`), commits, leaves the group, and
-  /// ends all actors and threads. Not from an actor.
+  /// Stops taking in records, finishes what was begun (up to `stop_deadline`), commits, leaves the
+  /// group, and ends all actors and threads. Not from an actor.
   void stop() { impl_->stop(); }
 
   /// Starts, runs until SIGINT or SIGTERM or until every partition has stopped, and stops. A second
-  /// signal ends the process at once. Returns an exit code: 0 drained, 1 a partition stopped or an error,
-  /// 2 wrong configuration, 3 no broker; errors are logged.
+  /// signal ends the process at once. Returns an exit code: 0 drained, 1 a partition stopped or an
+  /// error, 2 wrong configuration, 3 no broker; errors are logged.
   int run() { return impl_->run(); }
 
   source_state state() const { return impl_->state(); }
@@ -95,37 +102,45 @@ public:
 private:
   template <class T, class Codec, class Handler>
   static detail::handler_function decoding(Codec codec, Handler handler) {
-    static_assert(codec_for<Codec, T>, "the codec needs: caf::expected<T> decode(std::string_view) const");
-    static_assert(std::invocable<Handler&, context_type&, T>, "a handler takes (context<Store>&, T)");
-    return [codec = std::move(codec), handler = std::move(handler)](detail::turn& turn,
-                                                                    const record& rec) mutable -> outcome {
-      if (!rec.has_value())
-        return detail::null_value_error();
-      caf::expected<T> value = codec.decode(rec.value);
-      if (!value)
-        return std::move(value.error());
-      context_type ctx{turn};
-      return handler(ctx, std::move(*value));
-    };
+    static_assert(codec_for<Codec, T>,
+                  "the codec needs: caf::expected<T> decode(std::string_view) const");
+    static_assert(std::invocable<Handler&, context_type&, T>,
+                  "a handler takes (context<Store>&, T)");
+    return
+      [codec = std::move(codec),
+       handler = std::move(handler)](detail::turn& turn, const record& rec) mutable -> outcome {
+        if (!rec.has_value())
+          return detail::null_value_error();
+        caf::expected<T> value = codec.decode(rec.value);
+        if (!value)
+          return std::move(value.error());
+        context_type ctx{turn};
+        return handler(ctx, std::move(*value));
+      };
   }
 
   template <class Job, class Result, class Processor, class Finalizer>
-  stage_handle<Job> add_stage(std::string name, Processor processor, Finalizer finalizer, stage_limits limits) {
+  stage_handle<Job> add_stage(std::string name, Processor processor, Finalizer finalizer,
+                              stage_limits limits) {
     if constexpr (Processor::kind == processor_kind::actor) {
       using bound = typename Processor::template bound<Job, Result>;
-      return add_typed<Job, Result>(std::move(name), bound{std::move(processor)}, std::move(finalizer), limits);
+      return add_typed<Job, Result>(std::move(name), bound{std::move(processor)},
+                                    std::move(finalizer), limits);
     } else {
       static_assert(detail::processes<decltype(processor.call), Job, Result>,
-                    "a processor takes (std::string_view key, Job&) and returns Result or caf::expected<Result>");
-      return add_typed<Job, Result>(std::move(name), std::move(processor), std::move(finalizer), limits);
+                    "a processor takes (std::string_view key, Job&) and returns Result or "
+                    "caf::expected<Result>");
+      return add_typed<Job, Result>(std::move(name), std::move(processor), std::move(finalizer),
+                                    limits);
     }
   }
 
   template <class Job, class Result, class Processor, class Finalizer>
-  stage_handle<Job> add_typed(std::string name, Processor processor, Finalizer finalizer, stage_limits limits) {
+  stage_handle<Job> add_typed(std::string name, Processor processor, Finalizer finalizer,
+                              stage_limits limits) {
     using stage_type = detail::typed_stage<Store, Job, Result, Processor, Finalizer>;
-    auto index = impl_->add_stage(
-      std::make_unique<stage_type>(std::move(name), limits, std::move(processor), std::move(finalizer)));
+    auto index = impl_->add_stage(std::make_unique<stage_type>(
+      std::move(name), limits, std::move(processor), std::move(finalizer)));
     return stage_handle<Job>{index, &stage_type::fill};
   }
 

@@ -1,17 +1,19 @@
 // Handler actors: CAF actors as processors of a stage. Opt-in, because CAF's headers are heavy.
 //
-//   using registry = caf::typed_actor<caf::result<aircraft>(std::string, leg)>;   // key, job -> result
-//   auto ask = source.stage<leg, aircraft>("ask", keyloom::shared_actor([](caf::actor_system& sys) {
+//   using registry = caf::typed_actor<caf::result<aircraft>(std::string, leg)>;   // key, job ->
+//   result auto ask = source.stage<leg, aircraft>("ask",
+//   keyloom::shared_actor([](caf::actor_system& sys) {
 //     return sys.spawn(registry_behavior); }), finish);
 //
-// The actor answers by value, with an error, or later through a response promise; the answer to one job of
-// a key is awaited before the key's next job is sent. Job and result travel in messages: both need a CAF
-// type id and an `inspect` overload. When the actor dies, its jobs are tried once more, each alone, at a new
-// instance that the factory makes; then they fail with errc::handler_actor_died.
+// The actor answers by value, with an error, or later through a response promise; the answer to one
+// job of a key is awaited before the key's next job is sent. Job and result travel in messages:
+// both need a CAF type id and an `inspect` overload. When the actor dies, its jobs are tried once
+// more, each alone, at a new instance that the factory makes; then they fail with
+// errc::handler_actor_died.
 #pragma once
 
-#include <keyloom/errc.hpp>
 #include <keyloom/detail/job.hpp>
+#include <keyloom/errc.hpp>
 #include <keyloom/processor.hpp>
 
 #include <caf/actor.hpp>
@@ -38,8 +40,9 @@ public:
   /// Makes a new instance with the user's factory; what that throws comes out. Any thread.
   virtual caf::strong_actor_ptr spawn(caf::actor_system& system) = 0;
 
-  /// Sends the job and sets its result when the answer arrives; then, on the thread of `self`, calls
-  /// `answered` with what went wrong between the actors (its death, an answer of a wrong type), or nothing.
+  /// Sends the job and sets its result when the answer arrives; then, on the thread of `self`,
+  /// calls `answered` with what went wrong between the actors (its death, an answer of a wrong
+  /// type), or nothing.
   virtual void ask(caf::event_based_actor& self, const caf::strong_actor_ptr& target, job& j,
                    std::function<void(caf::error)> answered)
     = 0;
@@ -72,9 +75,10 @@ public:
   static constexpr processor_kind kind = processor_kind::actor;
   using handle = std::invoke_result_t<Factory&, caf::actor_system&>;
 
-  static_assert(answers<handle, Job, Result>(),
-                "the handler actor must answer (std::string key, Job) with the stage's Result: a "
-                "caf::typed_actor<caf::result<Result>(std::string, Job)>, or a dynamically typed caf::actor");
+  static_assert(
+    answers<handle, Job, Result>(),
+    "the handler actor must answer (std::string key, Job) with the stage's Result: a "
+    "caf::typed_actor<caf::result<Result>(std::string, Job)>, or a dynamically typed caf::actor");
 
   template <class Processor>
   explicit shared_actor_port(Processor processor) : make_(std::move(processor.make)) {}
@@ -86,8 +90,8 @@ public:
   void ask(caf::event_based_actor& self, const caf::strong_actor_ptr& target, job& j,
            std::function<void(caf::error)> answered) override {
     auto& typed = static_cast<typed_job<Job, Result>&>(j);
-    auto pending
-      = self.request(caf::actor_cast<handle>(target), caf::infinite, std::string{j.key}, Job{*typed.payload});
+    auto pending = self.request(caf::actor_cast<handle>(target), caf::infinite, std::string{j.key},
+                                Job{*typed.payload});
     auto failed = [answered](caf::error& reason) { answered(std::move(reason)); };
     if constexpr (std::is_void_v<Result>) {
       pending.then(
@@ -120,8 +124,8 @@ struct shared_actor_processor {
   Factory make;
 };
 
-/// One handler actor for all partitions and keys, made by `factory(caf::actor_system&)`, which returns a
-/// caf::typed_actor or a caf::actor; called again when the actor has died.
+/// One handler actor for all partitions and keys, made by `factory(caf::actor_system&)`, which
+/// returns a caf::typed_actor or a caf::actor; called again when the actor has died.
 template <class Factory>
 auto shared_actor(Factory&& factory) {
   return shared_actor_processor<std::decay_t<Factory>>{std::forward<Factory>(factory)};

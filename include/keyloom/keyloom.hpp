@@ -1,4 +1,5 @@
-// Everything a program usually needs. Opt-in beside it: <keyloom/codec/json.hpp>, <keyloom/handler_actor.hpp>.
+// Everything a program usually needs. Opt-in beside it: <keyloom/codec/json.hpp>,
+// <keyloom/handler_actor.hpp>.
 #pragma once
 
 #include <keyloom/codec.hpp>

@@ -17,9 +17,10 @@ public:
 
   explicit outcome(kind k) : kind_(k) {}
 
-  /// A failed turn: its changes and outputs are undone and the failure policy decides. An empty error
-  /// counts as complete.
-  outcome(caf::error reason) : kind_(reason ? kind::failed : kind::complete), error_(std::move(reason)) {}
+  /// A failed turn: its changes and outputs are undone and the failure policy decides. An empty
+  /// error counts as complete.
+  outcome(caf::error reason)
+    : kind_(reason ? kind::failed : kind::complete), error_(std::move(reason)) {}
 
   /// A failed turn with a sentence for people, which should name what failed and what mends it.
   outcome(errc code, std::string sentence) : outcome(caf::make_error(code, std::move(sentence))) {}

@@ -1,4 +1,5 @@
-// How much of a stage goes on at once. A preset names a kind of work; every number of it can be set.
+// How much of a stage goes on at once. A preset names a kind of work; every number of it can be
+// set.
 #pragma once
 
 #include <cstdint>

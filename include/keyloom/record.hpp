@@ -1,7 +1,7 @@
 // A record as Kafka delivered it, and the one a user sends. A `record` is a view into the memory of
-// the batch it was polled with: valid during the turn that got it, and, for a job that was scheduled
-// from it, until that job's event is over. Copy what must live longer. Values only; any thread may
-// read a record while its batch lives.
+// the batch it was polled with: valid during the turn that got it, and, for a job that was
+// scheduled from it, until that job's event is over. Copy what must live longer. Values only; any
+// thread may read a record while its batch lives.
 #pragma once
 
 #include <cstddef>

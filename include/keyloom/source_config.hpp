@@ -1,6 +1,6 @@
-// The settings of an event source. What is set in code is a default: the same setting in the configuration
-// file or on the command line (--keyloom.group, --keyloom.commit.interval, ...) wins, so that a program can
-// be deployed elsewhere without a change.
+// The settings of an event source. What is set in code is a default: the same setting in the
+// configuration file or on the command line (--keyloom.group, --keyloom.commit.interval, ...) wins,
+// so that a program can be deployed elsewhere without a change.
 #pragma once
 
 #include <keyloom/record.hpp>
@@ -50,8 +50,9 @@ struct source_config {
   keyloom::key_turns key_turns = keyloom::key_turns::automatic;
   failure_action on_error = failure_action::stop_partition;
 
-  /// With interleaved turns, the handlers of a key wait until all its held events are released once this
-  /// many are held, or this time has passed since the first was: a hot key cannot hold itself forever.
+  /// With interleaved turns, the handlers of a key wait until all its held events are released once
+  /// this many are held, or this time has passed since the first was: a hot key cannot hold itself
+  /// forever.
   uint32_t chain_limit = 1000;
   std::chrono::milliseconds chain_time{1000};
 
@@ -74,7 +75,8 @@ struct source_config {
   /// How long `start` waits for a broker to answer.
   std::chrono::milliseconds connect_timeout{30000};
 
-  /// librdkafka properties of consumer and producer, passed through, e.g. {"security.protocol", "SSL"}.
+  /// librdkafka properties of consumer and producer, passed through, e.g. {"security.protocol",
+  /// "SSL"}.
   std::map<std::string, std::string> kafka = {};
 };
 

@@ -1,6 +1,6 @@
-// Stages: named asynchronous steps of an event. A turn schedules a job for a key; the stage's processor
-// works on it off the partition, its finalizer is called with the result back in the partition, where it
-// may schedule into a further stage.
+// Stages: named asynchronous steps of an event. A turn schedules a job for a key; the stage's
+// processor works on it off the partition, its finalizer is called with the result back in the
+// partition, where it may schedule into a further stage.
 #pragma once
 
 #include <keyloom/context.hpp>
@@ -17,8 +17,10 @@ public:
   /// Made by `event_source::stage`.
   stage_handle(uint32_t index, void (*fill)(detail::job&, Job&&)) : index_(index), fill_(fill) {}
 
-  /// Gives `job` to the stage, behind all earlier jobs of `key`. The key is copied before the job is
-  /// moved, so it may live in the job. Returns `incomplete`, for the turn to return.
+  /// Gives `job` to the stage, behind all earlier jobs of `key`. The key is copied before the job
+  /// is moved, so it may live in the job. A key without memory (string_view{}, the key of a record
+  /// without one) means no order: the job is a key of its own; an empty key is a key. Returns
+  /// `incomplete`, for the turn to return.
   outcome schedule(context_base& ctx, std::string_view key, Job&& job) const {
     auto& turn = ctx.impl();
     auto& blank = turn.blank_job(index_);
@@ -26,6 +28,9 @@ public:
     if (key.data() == input.key.data() && key.size() == input.key.size() && input.has_key()) {
       blank.key = input.key; // lives as long as the event
       blank.key_hash = input.key_hash;
+    } else if (key.data() == nullptr) {
+      blank.key = {};
+      blank.key_hash = 0;
     } else {
       blank.own_key.assign(key);
       blank.key = blank.own_key;
@@ -56,8 +61,7 @@ public:
   using result_type = caf::expected<Result>;
 
   typed_stage(std::string name, stage_limits limits, Processor processor, Finalizer finalizer)
-    : stage_base(std::move(name), Processor::kind, limits),
-      processor_(std::move(processor)),
+    : stage_base(std::move(name), Processor::kind, limits), processor_(std::move(processor)),
       finalizer_(std::move(finalizer)) {}
 
   static void fill(job& j, Job&& payload) { cast(j).payload.emplace(std::move(payload)); }

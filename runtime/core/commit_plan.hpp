@@ -1,6 +1,6 @@
-// What to commit next, over all partitions of a source. One commit is under way at a time, and each carries every
-// partition that moved, so commits of a partition never overtake each other (I1). What is committed never goes back
-// within an assignment. One thread: the committer's.
+// What to commit next, over all partitions of a source. One commit is under way at a time, and each
+// carries every partition that moved, so commits of a partition never overtake each other (I1).
+// What is committed never goes back within an assignment. One thread: the committer's.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +23,15 @@ public:
 
   void remove(const Where& where) { parts_.erase(where); }
 
-  /// The partition's lowest offset not out is now `offset`. One that is lower than before is ignored.
+  /// The partition's lowest offset not out is now `offset`. One that is lower than before is
+  /// ignored.
   void moved(const Where& where, int64_t offset) {
     if (auto it = parts_.find(where); it != parts_.end() && offset > it->second.target)
       it->second.target = offset;
   }
 
-  /// What to send now; empty when nothing moved or a commit is under way. The caller answers with `answered`.
+  /// What to send now; empty when nothing moved or a commit is under way. The caller answers with
+  /// `answered`.
   std::vector<entry> next() {
     std::vector<entry> result;
     if (under_way_)
@@ -47,7 +49,8 @@ public:
     if (!ok)
       return;
     for (auto& each : sent)
-      if (auto it = parts_.find(each.where); it != parts_.end() && each.offset > it->second.committed)
+      if (auto it = parts_.find(each.where);
+          it != parts_.end() && each.offset > it->second.committed)
         it->second.committed = each.offset;
   }
 

@@ -1,5 +1,5 @@
-// An event: a record while it is being worked on. Made when its handler is called or has to wait, gone when it
-// is out. One thread: its partition's.
+// An event: a record while it is being worked on. Made when its handler is called or has to wait,
+// gone when it is out. One thread: its partition's.
 #pragma once
 
 #include "runtime/core/tracker.hpp"
@@ -12,16 +12,16 @@ class work_memory;
 struct key_chain;
 
 struct event {
-  record_batch_ptr batch;             ///< keeps the record's memory
+  record_batch_ptr batch; ///< keeps the record's memory
   tracker::open_batch* home = nullptr;
-  uint32_t index = 0;                 ///< of the record in its batch
+  uint32_t index = 0; ///< of the record in its batch
 
-  uint32_t open_jobs = 0;             ///< jobs whose finalizers have not run
-  uint32_t unacknowledged = 0;        ///< outputs handed to the producer and not reported
-  bool failed = false;                ///< skipped by policy: no further turns
-  bool refused = false;               ///< an output was refused: it will not get out
+  uint32_t open_jobs = 0;      ///< jobs whose finalizers have not run
+  uint32_t unacknowledged = 0; ///< outputs handed to the producer and not reported
+  bool failed = false;         ///< skipped by policy: no further turns
+  bool refused = false;        ///< an output was refused: it will not get out
   bool complete = false;
-  bool waiting = false;               ///< its handler has not been called yet
+  bool waiting = false; ///< its handler has not been called yet
 
   std::vector<outgoing_record> outputs; ///< of turns that ended well
   uint32_t next_output = 0;             ///< the first one the producer does not have yet

@@ -1,7 +1,8 @@
 // A hash table from keys to entries, for entries that carry their key and its hash themselves. Open
-// addressing with linear probing; the hash comes with the record, computed once by the poller, so a look-up is
-// one masked index and usually one comparison (10 ns at 1,000 keys). Entry needs members `key` (comparable to
-// std::string_view) and `hash` (uint64_t). The table does not own its entries. One thread.
+// addressing with linear probing; the hash comes with the record, computed once by the poller, so a
+// look-up is one masked index and usually one comparison (10 ns at 1,000 keys). Entry needs members
+// `key` (comparable to std::string_view) and `hash` (uint64_t). The table does not own its entries.
+// One thread.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,8 @@ public:
     ++size_;
   }
 
-  /// Removes an entry that is in the table; closes the gap, so that no tombstones slow later look-ups.
+  /// Removes an entry that is in the table; closes the gap, so that no tombstones slow later
+  /// look-ups.
   void erase(Entry& entry) {
     auto gap = entry.hash & mask_;
     while (slots_[gap] != &entry)

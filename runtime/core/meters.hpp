@@ -1,5 +1,5 @@
-// Numbers that one thread writes and others read: what the poller needs to know of a partition, and what
-// `event_source::state` shows. Written once a message, not once a record.
+// Numbers that one thread writes and others read: what the poller needs to know of a partition, and
+// what `event_source::state` shows. Written once a message, not once a record.
 #pragma once
 
 #include <keyloom/source_config.hpp>
@@ -28,20 +28,21 @@ struct source_meter {
   std::atomic<std::chrono::steady_clock::rep> last_commit{0};
 };
 
-/// Of one assignment of a partition. The poller takes records in while `open`, `in_flight` is below the credit
-/// and `window` below its limit.
+/// Of one assignment of a partition. The poller takes records in while `open`, `in_flight` is below
+/// the credit and `window` below its limit.
 struct partition_meter {
   std::atomic<bool> open{false};
   std::atomic<bool> starved{false};  ///< the poller waits for credit: wake it when some comes back
   std::atomic<int64_t> in_flight{0}; ///< taken in by the poller and not out
   std::atomic<int64_t> window{0};    ///< from the oldest event not out to the newest
   std::atomic<int64_t> position{-1};
-  std::atomic<int64_t> committable{-1}; ///< the lowest offset not out; the committer reads it on its tick
+  std::atomic<int64_t> committable{
+    -1}; ///< the lowest offset not out; the committer reads it on its tick
   std::atomic<int64_t> committed{-1};
   std::atomic<lifecycle> state{lifecycle::unassigned};
 
-  /// Records the poller hands on at once. It waits until there is credit for that many, because a batch a record
-  /// would cost a message a record.
+  /// Records the poller hands on at once. It waits until there is credit for that many, because a
+  /// batch a record would cost a message a record.
   static int64_t intake_size(uint32_t credit) { return std::clamp<int64_t>(credit / 4, 1, 500); }
 
   /// True when the poller may hand on `intake_size` records.

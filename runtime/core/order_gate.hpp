@@ -1,16 +1,19 @@
 // When the handler of an event may run, and when a complete event may be released.
 //
-// Events of a key that matter to each other stand in a *chain*, in the order of their sequence: first those
-// whose handlers ran, then those that wait for their handler. An event leaves the chain from its head, when it
-// is complete; so what a key releases is in event order whatever way each event took (I7). A key has a chain
-// only while it has events that are not released, so a source whose handlers complete at once never makes one.
+// Events of a key that matter to each other stand in a *chain*, in the order of their sequence:
+// first those whose handlers ran, then those that wait for their handler. An event leaves the chain
+// from its head, when it is complete; so what a key releases is in event order whatever way each
+// event took (I7). A key has a chain only while it has events that are not released, so a source
+// whose handlers complete at once never makes one.
 //
-// Turns. serial: a handler waits while its key has a chain at all. interleaved: handlers run on, until the chain
-// is closed because `chain_limit` events are held or `chain_time` passed since the first was; then the key's
-// handlers wait until all held ones are released, so that a hot key cannot hold itself forever.
+// Turns. serial: a handler waits while its key has a chain at all. interleaved: handlers run on,
+// until the chain is closed because `chain_limit` events are held or `chain_time` passed since the
+// first was; then the key's handlers wait until all held ones are released, so that a hot key
+// cannot hold itself forever.
 //
-// Release. by_key: when an event leaves its chain. by_event: then, and not before all events of lower
-// sequence. none: when complete. Events without a key have no chain. One thread: the partition's.
+// Release. by_key: when an event leaves its chain. by_event: then, and not before all events of
+// lower sequence. none: when complete. Events without a key have no chain. One thread: the
+// partition's.
 #pragma once
 
 #include "runtime/core/event.hpp"
@@ -55,7 +58,8 @@ public:
 
   explicit order_gate(settings cfg) : cfg_(cfg) {}
 
-  /// Asks for the turn of a new event, in sequence. False: it waits here and comes out as `runnable`.
+  /// Asks for the turn of a new event, in sequence. False: it waits here and comes out as
+  /// `runnable`.
   bool enter(event& ev, steady_time now);
 
   /// The event's handler ran and did not complete it: later events of its key stand behind it.
@@ -81,7 +85,8 @@ private:
   key_table<key_chain> chains_;
   std::deque<key_chain> storage_;
   std::vector<key_chain*> free_;
-  std::deque<event*> in_sequence_; // by_event: complete events, from next_release_ on; null: not yet
+  std::deque<event*>
+    in_sequence_; // by_event: complete events, from next_release_ on; null: not yet
   uint64_t next_release_ = 0;
 };
 

@@ -17,13 +17,8 @@ order_gate::settings gate_settings(const plan& source) {
 
 partition::partition(std::string topic, int32_t number, int64_t position, shared common,
                      partition_meter& meter, ports out)
-  : topic_(std::move(topic)),
-    number_(number),
-    common_(std::move(common)),
-    meter_(meter),
-    out_(out),
-    memory_(caf::make_counted<work_memory>(common_.source)),
-    tracker_(position),
+  : topic_(std::move(topic)), number_(number), common_(std::move(common)), meter_(meter), out_(out),
+    memory_(caf::make_counted<work_memory>(common_.source)), tracker_(position),
     gate_(gate_settings(*common_.source)) {
   auto& stages = common_.source->stages;
   stages_.reserve(stages.size());
@@ -35,7 +30,8 @@ partition::partition(std::string topic, int32_t number, int64_t position, shared
 
 void partition::open() {
   auto failed = [this](const std::string& what) {
-    stop(caf::make_error(errc::handler_failed, "topic " + topic_ + ", partition " + std::to_string(number_)
+    stop(caf::make_error(errc::handler_failed, "topic " + topic_ + ", partition "
+                                                 + std::to_string(number_)
                                                  + ": the store's factory threw" + what));
   };
   try {
@@ -51,10 +47,12 @@ void partition::open() {
 }
 
 void partition::take(record_batch_ptr batch) {
-  if (state_ != lifecycle::active)
-    return;
-  now_ = out_.clock.now();
   auto count = static_cast<int64_t>(batch->records().size());
+  if (state_ != lifecycle::active) {
+    meter_.in_flight -= count; // the poller counted them
+    return;
+  }
+  now_ = out_.clock.now();
   meter_.position.store(batch->next_offset(), std::memory_order_relaxed);
   common_.totals.records.fetch_add(static_cast<uint64_t>(count), std::memory_order_relaxed);
   auto in_flight = common_.totals.in_flight.fetch_add(count, std::memory_order_relaxed) + count;
@@ -126,7 +124,8 @@ void partition::give_up() {
   backlog_.clear();
   for (auto& stage : stages_)
     stage.give_up();
-  common_.totals.in_flight.fetch_sub(static_cast<int64_t>(tracker_.in_flight()), std::memory_order_relaxed);
+  common_.totals.in_flight.fetch_sub(static_cast<int64_t>(tracker_.in_flight()),
+                                     std::memory_order_relaxed);
   set_state(lifecycle::unassigned);
 }
 
@@ -222,8 +221,9 @@ void partition::out(event& ev) {
 
 void partition::fail(event& ev, caf::error reason) {
   if (store_changed_) {
-    stop(caf::make_error(errc::store_damaged, describe(reason) + "; the turn had changed the store, which "
-                                                                 "cannot undo it, so the partition stops"));
+    stop(caf::make_error(errc::store_damaged, describe(reason)
+                                                + "; the turn had changed the store, which "
+                                                  "cannot undo it, so the partition stops"));
     return;
   }
   if (common_.source->config.on_error != failure_action::skip) {
@@ -246,7 +246,8 @@ void partition::stop(caf::error reason) {
   stop_reason_ = describe(reason);
   meter_.open = false;
   backlog_.clear();
-  for (auto* ev : unsent_) // a part of their outputs may be with the producer; they will not get out
+  for (auto* ev :
+       unsent_) // a part of their outputs may be with the producer; they will not get out
     if (!std::exchange(ev->refused, true))
       --waiting_acks_;
   unsent_.clear();

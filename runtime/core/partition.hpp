@@ -1,11 +1,13 @@
-// One assignment of a partition: takes records in, calls handlers and finalizers one at a time, sends jobs out and
-// outputs on, and knows what may be committed. All decisions of the partition actor are made here; the actor only
-// brings messages. Touches the partition's store (I4). Created when the partition is assigned, given up when it is
-// revoked; a later assignment is another object, so late results cannot reach it (I6).
+// One assignment of a partition: takes records in, calls handlers and finalizers one at a time,
+// sends jobs out and outputs on, and knows what may be committed. All decisions of the partition
+// actor are made here; the actor only brings messages. Touches the partition's store (I4). Created
+// when the partition is assigned, given up when it is revoked; a later assignment is another
+// object, so late results cannot reach it (I6).
 //
-// The way of a record: `take` opens its batch; the order gate says when its handler may run; its jobs leave as runs
-// and come back through `finished`, in order per key; when its turns are over it is complete; the gate says when it is
-// released; its outputs go to the producer and are acknowledged through `delivered`; then it is out.
+// The way of a record: `take` opens its batch; the order gate says when its handler may run; its
+// jobs leave as runs and come back through `finished`, in order per key; when its turns are over it
+// is complete; the gate says when it is released; its outputs go to the producer and are
+// acknowledged through `delivered`; then it is out.
 //
 // A turn is atomic: outputs and jobs are kept aside while it runs and dropped when it fails.
 #pragma once
@@ -39,7 +41,8 @@ public:
     std::span<stage_meter> stages;
   };
 
-  partition(std::string topic, int32_t number, int64_t position, shared common, partition_meter& meter, ports out);
+  partition(std::string topic, int32_t number, int64_t position, shared common,
+            partition_meter& meter, ports out);
 
   /// Makes the store and lets the poller take records in.
   void open();
@@ -56,14 +59,16 @@ public:
   /// Tries again what the producer's queue had no room for.
   void retry_unsent();
 
-  /// Stops the partition for good: nothing more is taken in or released; what is with the producer may get out.
+  /// Stops the partition for good: nothing more is taken in or released; what is with the producer
+  /// may get out.
   void stop(caf::error reason);
 
-  /// Takes in nothing more; events whose handlers have not run are dropped, others may still get out.
+  /// Takes in nothing more; events whose handlers have not run are dropped, others may still get
+  /// out.
   void begin_drain();
 
-  /// Drained: nothing that was begun is unfinished, except what stands behind an event whose handler was dropped
-  /// (by_event). A stopped partition waits for acknowledgements only.
+  /// Drained: nothing that was begun is unfinished, except what stands behind an event whose
+  /// handler was dropped (by_event). A stopped partition waits for acknowledgements only.
   bool drained() const;
 
   /// Ends all work; nothing gets out any more.
@@ -130,9 +135,10 @@ private:
   std::deque<backlog_batch> backlog_;
   order_gate::permits permits_;
   bool going_on_ = false;
-  std::deque<event*> unsent_; ///< released; the first ones' outputs did not fit into the producer's queue
-  size_t waiting_acks_ = 0;   ///< events released, not out and not refused
-  uint64_t open_jobs_ = 0;    ///< jobs that were sent and have not come back
+  std::deque<event*>
+    unsent_; ///< released; the first ones' outputs did not fit into the producer's queue
+  size_t waiting_acks_ = 0; ///< events released, not out and not refused
+  uint64_t open_jobs_ = 0;  ///< jobs that were sent and have not come back
   lifecycle state_ = lifecycle::active;
   std::string stop_reason_;
   steady_time now_{}; ///< of the message being worked on

@@ -25,9 +25,10 @@ outcome partition::call_handler(const record& rec) try {
   if (source.fallback)
     return source.fallback(*this, rec);
   auto type = rec.type();
-  return outcome{errc::no_handler, (type ? "no handler for type '" + std::string{*type} + "'"
-                                         : std::string{"no handler for records without a header 'type'"})
-                                     + "; add one with on(), or on_default()"};
+  return outcome{errc::no_handler,
+                 (type ? "no handler for type '" + std::string{*type} + "'"
+                       : std::string{"no handler for records without a header 'type'"})
+                   + "; add one with on(), or on_default()"};
 } catch (const std::exception& ex) {
   return outcome{errc::handler_failed, std::string{"the handler threw: "} + ex.what()};
 } catch (...) {
@@ -68,8 +69,9 @@ void partition::finalize(detail::job& j) {
 
 void partition::end_turn(event& ev, outcome result, const detail::job* j) {
   if (result.is_incomplete() && ev.open_jobs == 0 && turn_jobs_.empty())
-    result = outcome{errc::nothing_pending, "the turn returned incomplete, but no job is pending that could complete "
-                                            "the event; return complete, or what schedule() returned"};
+    result = outcome{errc::nothing_pending,
+                     "the turn returned incomplete, but no job is pending that could complete "
+                     "the event; return complete, or what schedule() returned"};
   if (result.is_failed()) {
     undo_turn();
     fail(ev, located(ev, j, result.error()));
@@ -101,12 +103,14 @@ void partition::undo_turn() {
     memory_->recycle(*j);
 }
 
-caf::error partition::located(const event& ev, const detail::job* j, const caf::error& reason) const {
+caf::error partition::located(const event& ev, const detail::job* j,
+                              const caf::error& reason) const {
   auto& rec = ev.record();
   auto text = "topic " + topic_ + ", partition " + std::to_string(number_) + ", offset "
               + std::to_string(rec.offset);
   if (j != nullptr)
-    text += ", key '" + std::string{j->key} + "', stage '" + common_.source->stages[j->stage]->name() + "'";
+    text += ", key '" + std::string{j->key} + "', stage '"
+            + common_.source->stages[j->stage]->name() + "'";
   else
     text += rec.has_key() ? ", key '" + std::string{rec.key} + "'" : std::string{", no key"};
   auto code = j != nullptr ? errc::finalizer_failed : errc::handler_failed;

@@ -1,5 +1,5 @@
-// A source as its user defined it: settings, routes, stages. Made on one thread before start, then shared by
-// everything that runs and never changed.
+// A source as its user defined it: settings, routes, stages. Made on one thread before start, then
+// shared by everything that runs and never changed.
 #pragma once
 
 #include <keyloom/detail/source.hpp>

@@ -30,8 +30,8 @@ class output_port {
 public:
   virtual ~output_port() = default;
   enum class verdict { accepted, queue_full, refused };
-  /// Never blocks. Each accepted record comes back in `partition::delivered`, once. `reason` is set when the
-  /// record is refused.
+  /// Never blocks. Each accepted record comes back in `partition::delivered`, once. `reason` is set
+  /// when the record is refused.
   virtual verdict produce(event& ev, const outgoing_record& rec, caf::error& reason) = 0;
 };
 

@@ -61,9 +61,9 @@ void record_batch::add(std::string_view key, std::string_view value, int64_t off
 }
 
 void record_batch::add_header(std::string_view name, std::string_view value) {
-  uint32_t sizes[2] = {static_cast<uint32_t>(name.size()),
-                       value.data() == nullptr ? header_block::null_size
-                                               : static_cast<uint32_t>(value.size())};
+  uint32_t sizes[2] = {static_cast<uint32_t>(name.size()), value.data() == nullptr
+                                                             ? header_block::null_size
+                                                             : static_cast<uint32_t>(value.size())};
   auto& block = records_.back().headers;
   auto size = sizeof sizes + name.size() + value.size();
   auto contiguous = block.data() + block.bytes() == free_ && size <= free_bytes_;

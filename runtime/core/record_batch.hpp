@@ -1,7 +1,8 @@
-// The records of one poll of one partition, and the memory they live in. The poller fills a batch and
-// hands it on; from then on it is read only. Work refers to records by (batch, index), so a record is
-// copied once, out of the client's fetch buffer, and never again. Reference counted, because the
-// events of a batch end at different times and on different threads; the memory goes with the last.
+// The records of one poll of one partition, and the memory they live in. The poller fills a batch
+// and hands it on; from then on it is read only. Work refers to records by (batch, index), so a
+// record is copied once, out of the client's fetch buffer, and never again. Reference counted,
+// because the events of a batch end at different times and on different threads; the memory goes
+// with the last.
 #pragma once
 
 #include <keyloom/record.hpp>
@@ -36,7 +37,8 @@ public:
   /// Makes room for `records` more records whose keys, values and headers take `bytes` together.
   void reserve(size_t records, size_t bytes);
 
-  /// Copies a record. A null `data()` in `key` or `value` means null. Headers follow by `add_header`.
+  /// Copies a record. A null `data()` in `key` or `value` means null. Headers follow by
+  /// `add_header`.
   void add(std::string_view key, std::string_view value, int64_t offset, int64_t timestamp_ms);
 
   /// Appends a header to the record added last; `value` with a null `data()` means null.

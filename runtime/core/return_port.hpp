@@ -1,5 +1,6 @@
-// The way back into a partition, from any thread: workers, lanes and the producer use it without knowing what a
-// partition is made of. One per assignment; what arrives after the partition was given up is dropped.
+// The way back into a partition, from any thread: workers, lanes and the producer use it without
+// knowing what a partition is made of. One per assignment; what arrives after the partition was
+// given up is dropped.
 #pragma once
 
 #include <vector>

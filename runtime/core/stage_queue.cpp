@@ -40,7 +40,9 @@ void stage_queue::done(detail::job& j) {
   auto& slot = slots_[j.slot];
   if (--slot.out > 0)
     return;
-  keys_.erase(slot);
+  if (slot.keyed)
+    keys_.erase(slot);
+  --slots_used_;
   free_.push_back(slot.index);
   shared_->keys.fetch_sub(1, std::memory_order_relaxed);
   port_->key_idle(stage_, slot.index);
@@ -51,18 +53,21 @@ bool stage_queue::accepts(const stage_limits& limits) const {
     return true;
   auto waiting = int64_t{limits.concurrency} * limits.waiting_per_worker;
   if (kind_ != processor_kind::compute
-      && shared_->jobs.load(std::memory_order_relaxed) + unpublished_ >= waiting + limits.concurrency)
+      && shared_->jobs.load(std::memory_order_relaxed) + unpublished_
+           >= waiting + limits.concurrency)
     return false;
   return shared_->keys.load(std::memory_order_relaxed) < limits.concurrent_keys;
 }
 
 void stage_queue::give_up() {
   shared_->jobs.fetch_sub(static_cast<int64_t>(jobs_) - unpublished_, std::memory_order_relaxed);
-  shared_->keys.fetch_sub(static_cast<int64_t>(keys_.size()), std::memory_order_relaxed);
+  shared_->keys.fetch_sub(slots_used_, std::memory_order_relaxed);
 }
 
 void stage_queue::add_to_slot(detail::job& j, const work_memory_ptr& memory) {
-  auto* slot = keys_.find(j.key, j.key_hash);
+  auto keyed = j.key.data()
+               != nullptr; // without a key there is no order: each such job is a key of its own
+  auto* slot = keyed ? keys_.find(j.key, j.key_hash) : nullptr;
   if (slot == nullptr)
     slot = &slot_for(j);
   j.slot = slot->index;
@@ -84,7 +89,10 @@ stage_queue::key_slot& stage_queue::slot_for(const detail::job& j) {
   free_.pop_back();
   slot.key.assign(j.key);
   slot.hash = j.key_hash;
-  keys_.insert(slot);
+  slot.keyed = j.key.data() != nullptr;
+  if (slot.keyed)
+    keys_.insert(slot);
+  ++slots_used_;
   shared_->keys.fetch_add(1, std::memory_order_relaxed);
   return slot;
 }

@@ -1,9 +1,10 @@
-// The jobs of one partition for one stage, on their way out. Jobs scheduled while a batch is handled are gathered
-// and leave together at `flush`, as runs: one message for many jobs.
+// The jobs of one partition for one stage, on their way out. Jobs scheduled while a batch is
+// handled are gathered and leave together at `flush`, as runs: one message for many jobs.
 //
-// A compute stage sends them to *lanes*: a key always takes the same lane, which keeps its order without a look-up.
-// Other stages send each key's run to the key's *slot*, which the run port backs with a leased key actor; a slot is
-// taken while its key has jobs out (I3: the slot's runs are worked on one at a time, in order). One thread.
+// A compute stage sends them to *lanes*: a key always takes the same lane, which keeps its order
+// without a look-up. Other stages send each key's run to the key's *slot*, which the run port backs
+// with a leased key actor; a slot is taken while its key has jobs out (I3: the slot's runs are
+// worked on one at a time, in order). One thread.
 #pragma once
 
 #include "runtime/core/key_table.hpp"
@@ -29,8 +30,8 @@ public:
   /// The job has been worked on and finalized.
   void done(detail::job& j);
 
-  /// False when the stage has as much as `limits` allow; never while this partition has nothing in it, so
-  /// that every partition gets on.
+  /// False when the stage has as much as `limits` allow; never while this partition has nothing in
+  /// it, so that every partition gets on.
   bool accepts(const stage_limits& limits) const;
 
   /// Takes this partition's share out of the shared meter.
@@ -44,7 +45,8 @@ private:
     uint64_t hash = 0;
     uint32_t index = 0;
     uint32_t out = 0; ///< jobs added and not done
-    run pending;      ///< added since the last flush
+    bool keyed = true;
+    run pending; ///< added since the last flush
   };
 
   void add_to_slot(detail::job& j, const work_memory_ptr& memory);
@@ -60,6 +62,7 @@ private:
   key_table<key_slot> keys_;
   std::deque<key_slot> slots_;
   std::vector<uint32_t> free_;
+  int64_t slots_used_ = 0;
   std::vector<uint32_t> touched_; // slots with pending jobs
 };
 

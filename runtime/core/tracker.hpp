@@ -1,9 +1,10 @@
-// Which events of a partition are out, and so what may be committed. Batches are opened in the order they
-// were polled; their events get out in any order. The lowest offset not out is what a commit may name (I1).
+// Which events of a partition are out, and so what may be committed. Batches are opened in the
+// order they were polled; their events get out in any order. The lowest offset not out is what a
+// commit may name (I1).
 //
-// A byte an event says whether it is out; it lives with its batch. A batch whose events are all out gives its
-// memory back, and neighbouring ones melt into one entry, so a straggler with a million finished events
-// behind it costs little. One thread: the partition's.
+// A byte an event says whether it is out; it lives with its batch. A batch whose events are all out
+// gives its memory back, and neighbouring ones melt into one entry, so a straggler with a million
+// finished events behind it costs little. One thread: the partition's.
 #pragma once
 
 #include "runtime/core/record_batch.hpp"
@@ -16,13 +17,13 @@ class tracker {
 public:
   /// A batch with events that are not out. Its address is stable until its last event is out.
   struct open_batch {
-    record_batch_ptr batch;       ///< null once everything in it is out
-    std::vector<uint8_t> done;    ///< a byte an event
-    uint64_t first_sequence = 0;  ///< sequences have no gaps, unlike offsets
-    uint32_t cursor = 0;          ///< everything before it is out
-    uint32_t remaining = 0;       ///< events not out
-    uint64_t count = 0;           ///< events, with those of the batches that melted into this one
-    int64_t next_offset = 0;      ///< the consumer's position behind it
+    record_batch_ptr batch;      ///< null once everything in it is out
+    std::vector<uint8_t> done;   ///< a byte an event
+    uint64_t first_sequence = 0; ///< sequences have no gaps, unlike offsets
+    uint32_t cursor = 0;         ///< everything before it is out
+    uint32_t remaining = 0;      ///< events not out
+    uint64_t count = 0;          ///< events, with those of the batches that melted into this one
+    int64_t next_offset = 0;     ///< the consumer's position behind it
     std::list<open_batch>::iterator self;
   };
 

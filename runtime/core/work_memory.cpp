@@ -63,9 +63,11 @@ void process(detail::stage_base& stage, detail::job& j) noexcept {
   try {
     stage.process(j);
   } catch (const std::exception& ex) {
-    stage.fail(j, caf::make_error(errc::processor_failed, std::string{"the processor threw: "} + ex.what()));
+    stage.fail(j, caf::make_error(errc::processor_failed,
+                                  std::string{"the processor threw: "} + ex.what()));
   } catch (...) {
-    stage.fail(j, caf::make_error(errc::processor_failed, "the processor threw something that is no std::exception"));
+    stage.fail(j, caf::make_error(errc::processor_failed,
+                                  "the processor threw something that is no std::exception"));
   }
 }
 

@@ -1,7 +1,8 @@
-// The events and jobs of one assignment of a partition. They are recycled, so that in the long run nothing is
-// allocated for a record, and they live until the partition was given up *and* the last call that still works
-// on one of its jobs has returned: whoever works on a job holds a reference. What the partition's own thread does
-// (make, recycle) and what others do (look at `given_up`, drop their reference) is marked below.
+// The events and jobs of one assignment of a partition. They are recycled, so that in the long run
+// nothing is allocated for a record, and they live until the partition was given up *and* the last
+// call that still works on one of its jobs has returned: whoever works on a job holds a reference.
+// What the partition's own thread does (make, recycle) and what others do (look at `given_up`, drop
+// their reference) is marked below.
 #pragma once
 
 #include "runtime/core/event.hpp"
@@ -94,7 +95,8 @@ struct run {
   }
 };
 
-/// Calls the stage's function for a job; what it throws becomes the job's result. The processor's thread.
+/// Calls the stage's function for a job; what it throws becomes the job's result. The processor's
+/// thread.
 void process(detail::stage_base& stage, detail::job& j) noexcept;
 
 } // namespace keyloom::core

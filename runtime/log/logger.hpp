@@ -1,4 +1,5 @@
-// The one logger of a source: lines for people on stderr, a line for each event worth knowing. Any thread.
+// The one logger of a source: lines for people on stderr, a line for each event worth knowing. Any
+// thread.
 #pragma once
 
 #include <memory>

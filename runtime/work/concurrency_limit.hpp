@@ -1,5 +1,6 @@
-// How many requests to the handler actors of a stage may be under way at once, over all partitions. First come, first
-// served: who gets no place waits in line and is woken with the place already his. Any thread.
+// How many requests to the handler actors of a stage may be under way at once, over all partitions.
+// First come, first served: who gets no place waits in line and is woken with the place already
+// his. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,12 @@ class concurrency_limit {
 public:
   explicit concurrency_limit(uint32_t places) : free_(places) {}
 
-  /// One holder's place. Gives it back, or leaves the line, when destroyed. One owner at a time uses it.
+  /// One holder's place. Gives it back, or leaves the line, when destroyed. One owner at a time
+  /// uses it.
   class place {
   public:
-    /// `granted` is called, from any thread, when `acquire` answered false and a place has become free. It must only
-    /// pass the news on.
+    /// `granted` is called, from any thread, when `acquire` answered false and a place has become
+    /// free. It must only pass the news on.
     place(concurrency_limit& limit, std::function<void()> granted);
     place(const place&) = delete;
     place& operator=(const place&) = delete;

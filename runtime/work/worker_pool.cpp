@@ -60,7 +60,8 @@ void worker_pool::work() {
   }
 }
 
-/// Gives `done` back, to the end of its line when it has `more` work, and waits for the next strand. Null: stop.
+/// Gives `done` back, to the end of its line when it has `more` work, and waits for the next
+/// strand. Null: stop.
 strand_ptr worker_pool::next(std::unique_lock<std::mutex>& lock, strand_ptr done, bool more) {
   if (done != nullptr) {
     --working_;

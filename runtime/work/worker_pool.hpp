@@ -1,10 +1,12 @@
-// The threads that call blocking processors. Strands that have work wait in their stage's line; as many of a stage
-// are worked on at once as its concurrency allows. A thread is started when there is work and no idle one, so a pool
-// has no more threads than were ever needed at once, and never more than the sum of the stages' concurrency.
+// The threads that call blocking processors. Strands that have work wait in their stage's line; as
+// many of a stage are worked on at once as its concurrency allows. A thread is started when there
+// is work and no idle one, so a pool has no more threads than were ever needed at once, and never
+// more than the sum of the stages' concurrency.
 //
-// A worker keeps its strand while the key has work, but when others of its stage wait, no longer than a time slice: a
-// hot key cannot starve others. Results go back about every millisecond, so a long run does not hold up finished work.
-// `submit` may be called from any thread; `stop` from the owner's, once.
+// A worker keeps its strand while the key has work, but when others of its stage wait, no longer
+// than a time slice: a hot key cannot starve others. Results go back about every millisecond, so a
+// long run does not hold up finished work. `submit` may be called from any thread; `stop` from the
+// owner's, once.
 #pragma once
 
 #include "runtime/work/strand.hpp"
@@ -53,7 +55,7 @@ private:
   const core::plan& source_;
   mutable std::mutex mutex_;
   std::condition_variable ready_changed_;
-  std::deque<strand_ptr> ready_;     // may be worked on now; guarded by mutex_, as all below
+  std::deque<strand_ptr> ready_; // may be worked on now; guarded by mutex_, as all below
   std::vector<stage_line> lines_;
   std::vector<std::thread> threads_;
   size_t working_ = 0;

@@ -1,12 +1,13 @@
-// The fastest plain librdkafka consumer we know how to write: the yardstick keyloom is measured against
-// (tools/bench.sh). It has no runtime, no keys and no order to keep: it takes batches out of
-// per-partition queues and commits positions every 100 ms; with --out it copies every record through
-// an idempotent producer and commits only what was acknowledged. Its consumer settings are those of
-// runtime/kafka/consumer.cpp and its producer's those of runtime/kafka/producer.cpp, so that a
-// difference in speed is keyloom's own.
+// The fastest plain librdkafka consumer we know how to write: the yardstick keyloom is measured
+// against (tools/bench.sh). It has no runtime, no keys and no order to keep: it takes batches out
+// of per-partition queues and commits positions every 100 ms; with --out it copies every record
+// through an idempotent producer and commits only what was acknowledged. Its consumer settings are
+// those of runtime/kafka/consumer.cpp and its producer's those of runtime/kafka/producer.cpp, so
+// that a difference in speed is keyloom's own.
 //
-// One thread calls the client; there is nothing shared. Ends when everything that was in the topic at
-// the start is consumed and committed. `seconds` run from the first record to the last commit's answer.
+// One thread calls the client; there is nothing shared. Ends when everything that was in the topic
+// at the start is consumed and committed. `seconds` run from the first record to the last commit's
+// answer.
 #include <librdkafka/rdkafka.h>
 
 #include <sys/resource.h>
@@ -86,11 +87,11 @@ struct sent_record {
 struct input {
   rd_kafka_queue_t* queue = nullptr;
   bool assigned = false;
-  int64_t end = 0;            ///< high watermark at the start
-  int64_t position = -1;      ///< behind the last record taken
-  int64_t sent_commit = -1;   ///< the offset of the last commit sent
-  int64_t committed = -1;     ///< the last offset the broker acknowledged
-  bool empty = false;         ///< nothing was in it at the start
+  int64_t end = 0;                  ///< high watermark at the start
+  int64_t position = -1;            ///< behind the last record taken
+  int64_t sent_commit = -1;         ///< the offset of the last commit sent
+  int64_t committed = -1;           ///< the last offset the broker acknowledged
+  bool empty = false;               ///< nothing was in it at the start
   std::deque<sent_record> out = {}; ///< a deque: acknowledgements keep pointers to its elements
 
   /// The offset behind everything that is out.
@@ -336,7 +337,8 @@ private:
     }
   }
 
-  // A queue leaves the consumer's own before the partition is assigned, or records would arrive there.
+  // A queue leaves the consumer's own before the partition is assigned, or records would arrive
+  // there.
   void rebalance(rd_kafka_event_t* event) {
     auto* list = rd_kafka_event_topic_partition_list(event);
     auto assigns = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
@@ -345,8 +347,8 @@ private:
       from.assigned = assigns;
       if (from.queue != nullptr)
         continue;
-      from.queue
-        = rd_kafka_queue_get_partition(client_, list->elems[i].topic, list->elems[i].partition);
+      from.queue = rd_kafka_queue_get_partition(client_, list->elems[i].topic,
+                                                list->elems[i].partition);
       rd_kafka_queue_forward(from.queue, nullptr);
     }
     check(assigns ? rd_kafka_incremental_assign(client_, list)
@@ -388,9 +390,10 @@ void loop::report() const {
   auto cpu = in_seconds(used.ru_utime) + in_seconds(used.ru_stime);
   auto memory = static_cast<double>(used.ru_maxrss) / 1024;
   const auto* format
-    = settings_.json ? "{\"records\":%zu,\"seconds\":%.3f,\"rec_per_s\":%.0f,\"cpu_s\":%.3f,"
-                       "\"maxrss_mb\":%.1f,\"commits\":%zu}\n"
-                     : "%zu records in %.3f s: %.0f records/s; %.3f s of CPU, %.1f MB, %zu commits\n";
+    = settings_.json
+        ? "{\"records\":%zu,\"seconds\":%.3f,\"rec_per_s\":%.0f,\"cpu_s\":%.3f,"
+          "\"maxrss_mb\":%.1f,\"commits\":%zu}\n"
+        : "%zu records in %.3f s: %.0f records/s; %.3f s of CPU, %.1f MB, %zu commits\n";
   // Both formats take the same arguments; the compiler cannot see a chosen literal.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -444,6 +447,7 @@ int main(int argc, char** argv) {
   loop consumer{parse(argc, argv)};
   consumer.run();
   consumer.report();
-  // The group forgets this member after its session timeout; leaving it costs time that measures nothing.
+  // The group forgets this member after its session timeout; leaving it costs time that measures
+  // nothing.
   std::_Exit(std::fflush(stdout) == 0 ? 0 : 1);
 }

@@ -1,5 +1,5 @@
-// An actor system with an event source's settings for tests: short commit intervals, quiet logs, and what a test waits
-// for. Outputs are read back by a consumer of their own.
+// An actor system with an event source's settings for tests: short commit intervals, quiet logs,
+// and what a test waits for. Outputs are read back by a consumer of their own.
 #pragma once
 
 #include "actors/settings.hpp"
@@ -11,7 +11,8 @@
 
 namespace keyloom::test {
 
-/// CAF's configuration for tests; the source logs errors only unless KEYLOOM_TEST_LOG names another level.
+/// CAF's configuration for tests; the source logs errors only unless KEYLOOM_TEST_LOG names another
+/// level.
 class quiet_config : public actors::program_config {
 public:
   quiet_config() {
@@ -27,7 +28,9 @@ public:
   source_config config(const std::string& topic) const {
     source_config cfg{.group = group, .topic = topic};
     cfg.brokers = broker.address();
-    cfg.kafka = {{"fetch.wait.max.ms", "10"}, {"session.timeout.ms", "3000"}, {"heartbeat.interval.ms", "300"}};
+    cfg.kafka = {{"fetch.wait.max.ms", "10"},
+                 {"session.timeout.ms", "3000"},
+                 {"heartbeat.interval.ms", "300"}};
     cfg.commit_interval = std::chrono::milliseconds{20};
     return cfg;
   }

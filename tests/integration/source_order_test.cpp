@@ -1,4 +1,5 @@
-// The main job on a broker: records in, slow work for many keys at once, outputs in key order, offsets committed.
+// The main job on a broker: records in, slow work for many keys at once, outputs in key order,
+// offsets committed.
 #include "tests/integration/source_fixture.hpp"
 
 #include <catch2/catch.hpp>
@@ -103,8 +104,8 @@ TEST_CASE("I3: blocking calls of a key never overlap, and keys work at once") {
         if (own.fetch_add(1) != 0)
           seen->overlapped = true;
         auto now = ++seen->running;
-        for (auto most = seen->most.load(); most < now && !seen->most.compare_exchange_weak(most, now);) {
-        }
+        for (auto most = seen->most.load();
+             most < now && !seen->most.compare_exchange_weak(most, now);) {}
         std::this_thread::sleep_for(1ms); // the slow call
         --seen->running;
         --own;
@@ -112,7 +113,9 @@ TEST_CASE("I3: blocking calls of a key never overlap, and keys work at once") {
       };
       auto stage = source.stage<int, int>(
         "slow", blocking(call),
-        [out](context<>& ctx, std::string_view, int&, caf::expected<int>) { return forward_value(ctx, out); },
+        [out](context<>& ctx, std::string_view, int&, caf::expected<int>) {
+          return forward_value(ctx, out);
+        },
         stage_limits{.concurrency = 16});
       source.on_default(
         [stage](context<>& ctx, const record& rec) { return stage.schedule(ctx, rec.key, 1); });
@@ -138,7 +141,8 @@ TEST_CASE("finalizers chain into a further stage and keep the key's order") {
         [second](context<>& ctx, std::string_view key, int&, caf::expected<std::string> x) {
           return second.schedule(ctx, key, std::move(*x));
         });
-      source.on_default([first](context<>& ctx, const record& rec) { return first.schedule(ctx, rec.key, 1); });
+      source.on_default(
+        [first](context<>& ctx, const record& rec) { return first.schedule(ctx, rec.key, 1); });
     });
   });
 }

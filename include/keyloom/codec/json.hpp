@@ -1,5 +1,5 @@
-// JSON through nlohmann_json: any type with its macros (NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE and friends).
-// Opt-in, because the library's header is heavy.
+// JSON through nlohmann_json: any type with its macros (NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE and
+// friends). Opt-in, because the library's header is heavy.
 #pragma once
 
 #include <keyloom/codec.hpp>
@@ -15,12 +15,13 @@ struct json {
     try {
       return nlohmann::json::parse(bytes).template get<T>();
     } catch (const nlohmann::json::exception& ex) {
-      return caf::make_error(errc::decode_failed, std::string{"not the expected JSON: "} + ex.what());
+      return caf::make_error(errc::decode_failed,
+                             std::string{"not the expected JSON: "} + ex.what());
     }
   }
 
-  /// Throws nlohmann::json::exception for what JSON cannot hold, e.g. a string that is not UTF-8; in a
-  /// turn that fails the event.
+  /// Throws nlohmann::json::exception for what JSON cannot hold, e.g. a string that is not UTF-8;
+  /// in a turn that fails the event.
   std::string encode(const T& value) const { return nlohmann::json(value).dump(); }
 };
 

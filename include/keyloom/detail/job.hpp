@@ -1,6 +1,7 @@
-// A job on its way: scheduled in a turn, processed elsewhere, finalized back in its partition. Jobs are
-// linked into runs and are recycled by their partition, so scheduling one usually allocates nothing.
-// A job belongs to one thread at a time: its partition's, then the processor's, then its partition's.
+// A job on its way: scheduled in a turn, processed elsewhere, finalized back in its partition. Jobs
+// are linked into runs and are recycled by their partition, so scheduling one usually allocates
+// nothing. A job belongs to one thread at a time: its partition's, then the processor's, then its
+// partition's.
 #pragma once
 
 #include <caf/expected.hpp>
@@ -22,13 +23,13 @@ struct job {
   job& operator=(const job&) = delete;
   virtual ~job() = default;
 
-  job* next = nullptr;             ///< the next job of the same run or turn
-  core::event* origin = nullptr;   ///< the event that waits for this job
-  std::string_view key;            ///< in the record's memory or in `own_key`
-  std::string own_key;             ///< keeps its capacity when the job is recycled
+  job* next = nullptr;           ///< the next job of the same run or turn
+  core::event* origin = nullptr; ///< the event that waits for this job
+  std::string_view key;          ///< in the record's memory or in `own_key`
+  std::string own_key;           ///< keeps its capacity when the job is recycled
   uint64_t key_hash = 0;
-  uint32_t stage = 0;              ///< index of the stage in its source
-  uint32_t slot = 0;               ///< the key's place in its stage's queue
+  uint32_t stage = 0; ///< index of the stage in its source
+  uint32_t slot = 0;  ///< the key's place in its stage's queue
 };
 
 /// What the typed rim adds: the user's job, and what became of it.

@@ -1,4 +1,5 @@
-// The erased event source: what `event_source<Store>` forwards to. Implemented in actors/source.cpp.
+// The erased event source: what `event_source<Store>` forwards to. Implemented in
+// actors/source_impl.cpp.
 #pragma once
 
 #include <keyloom/detail/stage_base.hpp>
@@ -14,7 +15,8 @@ namespace keyloom::detail {
 using handler_function = std::function<outcome(turn&, const record&)>;
 
 /// Makes the store of a partition; the result is kept by its partition and freed with it.
-using store_factory = std::function<std::shared_ptr<void>(const std::string& topic, int32_t partition)>;
+using store_factory
+  = std::function<std::shared_ptr<void>(const std::string& topic, int32_t partition)>;
 
 class source {
 public:
@@ -33,7 +35,8 @@ public:
 };
 
 /// `make_store` is empty for a source without a store.
-std::unique_ptr<source> make_source(caf::actor_system& system, source_config cfg, store_factory make_store);
+std::unique_ptr<source> make_source(caf::actor_system& system, source_config cfg,
+                                    store_factory make_store);
 
 /// The error of a record whose value is null where its route expects one.
 caf::error null_value_error();

@@ -1,6 +1,6 @@
-// A stage without its types: what the runtime calls. Made once by `event_source::stage`, shared by all
-// partitions, unchanged after start. `process` runs on the processor's thread, the rest on the thread of
-// the job's partition.
+// A stage without its types: what the runtime calls. Made once by `event_source::stage`, shared by
+// all partitions, unchanged after start. `process` runs on the processor's thread, the rest on the
+// thread of the job's partition.
 #pragma once
 
 #include <keyloom/detail/job.hpp>
@@ -34,8 +34,8 @@ public:
   /// Sets the job's result to an error.
   virtual void fail(job& j, caf::error reason) = 0;
 
-  /// Calls the user's finalizer with the job's result; what it throws comes out. Without a finalizer
-  /// the result decides: an error fails the event, anything else completes it.
+  /// Calls the user's finalizer with the job's result; what it throws comes out. Without a
+  /// finalizer the result decides: an error fails the event, anything else completes it.
   virtual outcome finalize(turn& t, job& j) = 0;
 
   /// Makes the job blank again: destroys the user's objects in it.

@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+# The examples that work on the flights, run as examples/README.md says, print what the file of legs makes them print.
+import collections
+import csv
+import gzip
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+root = pathlib.Path(__file__).resolve().parents[2]
+data = root / "examples/data"
+
+with gzip.open(data / "legs-2013-01.csv.gz", "rt", encoding="utf-8") as file:
+    tails = [row["tailnum"] for row in csv.DictReader(file)]
+with open(data / "planes.csv", encoding="utf-8") as file:
+    planes = {row["tailnum"] for row in csv.DictReader(file)}
+legs = collections.Counter(tail for tail in tails if tail)
+
+
+def printed(example):
+    result = subprocess.run([root / "examples/run.sh", example], capture_output=True, text=True, timeout=300,
+                            check=False, env=os.environ)
+    if result.returncode != 0:
+        sys.exit(f"{example} ended with {result.returncode}:\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+def expect(example, pattern, *numbers):
+    text = printed(example)
+    found = re.search(pattern, text)
+    assert found, f"{example} printed {text!r}, which does not match {pattern!r}"
+    assert [int(n) for n in found.groups()] == list(numbers), f"{example}: {found.groups()} instead of {numbers}"
+
+
+expect("02_per_key_scheduler", r"told the tower of (\d+) legs, up to \d+ at once; the busiest aircraft flew (\d+)",
+       sum(legs.values()), max(legs.values()))
+known = sum(count for tail, count in legs.items() if tail in planes)
+expect("07_handler_actors", r"by known aircraft: (\d+), by others: (\d+), gates assigned: (\d+)",
+       known, len(tails) - known, len(tails))
