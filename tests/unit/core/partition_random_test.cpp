@@ -362,6 +362,11 @@ private:
     std::vector<core::delivery> reports;
     for (auto count = 1 + pick(4); count > 0 && !rig_.outputs.unreported.empty(); --count) {
       auto index = pick(rig_.outputs.unreported.size());
+      if (stopped_ && chance(30)) { // a refusal may still come when the partition has stopped
+        reports.push_back(
+          rig_.outputs.report(index, caf::make_error(errc::produce_failed, "refused")));
+        continue;
+      }
       auto& value = rig_.outputs.unreported[index].value;
       ++events_[std::stoul(value.substr(0, value.find('/')))].acknowledged;
       ++acknowledged_;

@@ -118,7 +118,8 @@ TEST_CASE("the shared meter is balanced when a partition ends, whatever was flus
   while (!rig.runs.busy().empty())
     rig.runs.answer(rig.runs.busy().front());
   rig.queue.done(first);
-  rig.add("c");
+  for (auto* key : {"c", "d", "e"})
+    rig.add(key);
   rig.queue.give_up();
   CHECK(rig.meter.jobs == 10);
   CHECK(rig.meter.keys == 5);
