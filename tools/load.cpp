@@ -25,38 +25,40 @@ caf::expected<std::unique_ptr<load_source>> open_source(const load_options& opti
   return std::unique_ptr<load_source>{std::make_unique<generated_source>(cfg)};
 }
 
-/// The topic's partition count; creates the topic when it is absent.
-caf::expected<int32_t> provide_topic(cluster_access& access, const load_options& options) {
+/// Where a topic's partitions began and ended before anything was added.
+using marks = std::vector<kafka::watermarks>;
+
+/// Creates the topic when it is absent.
+caf::expected<marks> open_topic(cluster_access& access, const load_options& options) {
   auto existing = access.partition_count(options.topic);
   if (!existing) {
     if (existing.error() != errc::topic_missing)
-      return existing;
+      return std::move(existing.error());
     auto wanted = options.partitions.value_or(load_options::default_partitions);
     if (auto err = access.ensure_topic(options.topic, wanted))
       return err;
-    return access.partition_count(options.topic);
+    return marks(static_cast<size_t>(wanted));
   }
   if (options.partitions && *existing != *options.partitions)
     std::cerr << "keyloom: topic " << options.topic << " exists with " << *existing
               << " partitions; --partitions " << *options.partitions << " changes nothing\n";
-  return existing;
+  return access.cluster().query_watermarks(options.topic, access.timeout());
 }
 
 /// Records that the broker had to drop while others were added: the embedded one keeps 5 MiB a
 /// partition.
-uint64_t count_dropped(const std::vector<kafka::watermarks>& before,
-                       const std::vector<kafka::watermarks>& after) {
+uint64_t count_dropped(const marks& before, const marks& after) {
   uint64_t result = 0;
   for (size_t i = 0; i < std::min(before.size(), after.size()); ++i)
     result += static_cast<uint64_t>(std::max<int64_t>(after[i].low - before[i].low, 0));
   return result;
 }
 
-int report(const load_options& options, const loader::summary& result, int32_t partitions,
+int report(const load_options& options, const loader::summary& result, size_t partitions,
            uint64_t dropped) {
   auto rate = result.seconds > 0 ? static_cast<double>(result.acknowledged) / result.seconds : 0;
   nlohmann::ordered_json fields{{"topic", options.topic},
-                                {"partitions", static_cast<uint64_t>(partitions)},
+                                {"partitions", partitions},
                                 {"records", result.acknowledged},
                                 {"seconds", rounded(result.seconds)},
                                 {"rec_per_s", rounded(rate, 1)},
@@ -84,19 +86,18 @@ int run_load(const load_options& options) {
   auto access = cluster_access::open(options.common);
   if (!access)
     return fail(access.error());
-  auto partitions = provide_topic(*access, options);
-  if (!partitions)
-    return fail(partitions.error());
-  auto before = access->cluster().query_watermarks(options.topic, access->timeout());
+  auto before = open_topic(*access, options);
   if (!before)
     return fail(before.error());
   auto result = loader{*access, **source, stop, options.rate}.run(options.topic);
   if (!result)
     return fail(result.error());
-  auto after = access->cluster().query_watermarks(options.topic, access->timeout());
+  auto after = before;
+  if (result->acknowledged > 0)
+    after = access->cluster().query_watermarks(options.topic, access->timeout());
   if (!after)
     return fail(after.error());
-  return report(options, *result, *partitions, count_dropped(*before, *after));
+  return report(options, *result, before->size(), count_dropped(*before, *after));
 }
 
 } // namespace keyloom::tools

@@ -274,6 +274,17 @@ constexpr command commands[] = {
   {"broker", "an embedded broker in the foreground", add_broker},
 };
 
+/// Why a command line is wrong, and where to read what is right.
+std::string explain(const CLI::App& app, const CLI::ParseError& wrong, int argc, char** argv) {
+  auto chosen = app.get_subcommands();
+  if (!chosen.empty())
+    return std::string{wrong.what()} + "\nsee: keyloom " + chosen.front()->get_name() + " --help";
+  // CLI11 says of an unknown command only that one is required.
+  auto unknown = argc > 1 && argv[1][0] != '-';
+  return (unknown ? "there is no command '" + std::string{argv[1]} + "'" : wrong.what())
+         + "\nsee: keyloom --help";
+}
+
 int run(int argc, char** argv) {
   CLI::App app{
     "keyloom: keys in parallel, commits in order. Exit codes: 0 what is claimed holds, 1 it "
@@ -291,9 +302,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& asked) {
     return app.exit(asked); // --help, --version
   } catch (const CLI::ParseError& wrong) {
-    auto chosen = app.get_subcommands();
-    complain(std::string{wrong.what()} + "\nsee: keyloom "
-             + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help");
+    complain(explain(app, wrong, argc, argv));
     return exit_usage;
   }
   for (const auto& [sub, run_it] : added)

@@ -68,6 +68,8 @@ void partition::take(record_batch_ptr batch) {
 }
 
 void partition::finished(run&& part) {
+  if (given_up())
+    return;
   now_ = out_.clock.now();
   while (auto* j = part.take())
     finalize(*j);
@@ -76,6 +78,8 @@ void partition::finished(run&& part) {
 }
 
 void partition::delivered(std::span<delivery> reports) {
+  if (given_up())
+    return;
   now_ = out_.clock.now();
   for (auto& report : reports) {
     auto& ev = *report.ev;
@@ -92,6 +96,8 @@ void partition::delivered(std::span<delivery> reports) {
 }
 
 void partition::retry_unsent() {
+  if (given_up())
+    return;
   now_ = out_.clock.now();
   while (!unsent_.empty()) {
     auto& ev = *unsent_.front();
@@ -119,6 +125,8 @@ bool partition::drained() const {
 }
 
 void partition::give_up() {
+  if (given_up())
+    return;
   meter_.open = false;
   memory_->give_up();
   backlog_.clear();
@@ -240,7 +248,7 @@ void partition::fail(event& ev, caf::error reason) {
 }
 
 void partition::stop(caf::error reason) {
-  if (state_ == lifecycle::stopped)
+  if (stopped() || given_up())
     return;
   set_state(lifecycle::stopped);
   stop_reason_ = describe(reason);

@@ -71,7 +71,7 @@ public:
   /// handler was dropped (by_event). A stopped partition waits for acknowledgements only.
   bool drained() const;
 
-  /// Ends all work; nothing gets out any more.
+  /// Ends all work; nothing gets out any more, and what still comes back is ignored (I6).
   void give_up();
 
   int64_t committable() { return tracker_.committable(); }
@@ -112,6 +112,7 @@ private:
   // -- the life of events (partition.cpp) --------------------------------------------------------
   void take_backlog_in();
   bool takes_in() const;
+  bool given_up() const { return state_ == lifecycle::unassigned; }
   void complete(event& ev);
   void go_on();
   void release(event& ev);

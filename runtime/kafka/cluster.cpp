@@ -124,6 +124,18 @@ caf::expected<int32_t> cluster::partition_count(const std::string& topic,
   return impl_->count(impl_->client.get(), topic, deadline{timeout});
 }
 
+namespace {
+
+/// A topic that was just made has no leader for a moment.
+bool leader_unknown(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE
+         || code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+}
+
+constexpr int retry_pause_ms = 50;
+
+} // namespace
+
 caf::expected<std::vector<watermarks>>
 cluster::query_watermarks(const std::string& topic, std::chrono::milliseconds timeout) {
   deadline until{timeout};
@@ -133,8 +145,12 @@ cluster::query_watermarks(const std::string& topic, std::chrono::milliseconds ti
   std::vector<watermarks> result(static_cast<size_t>(*partitions));
   for (int32_t i = 0; i < *partitions; ++i) {
     auto& [low, high] = result[static_cast<size_t>(i)];
-    auto code = rd_kafka_query_watermark_offsets(impl_->client.get(), topic.c_str(), i, &low, &high,
-                                                 until.left_ms());
+    auto code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    do {
+      code = rd_kafka_query_watermark_offsets(impl_->client.get(), topic.c_str(), i, &low, &high,
+                                              until.left_ms());
+    } while (leader_unknown(code) && until.left_ms() > 0
+             && rd_kafka_poll(impl_->client.get(), retry_pause_ms) >= 0);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
       return translate(code, errc::kafka_failed,
                        "cannot read where " + name_of(topic.c_str(), i) + " begins and ends");
@@ -175,6 +191,7 @@ caf::expected<std::vector<partition_offset>> cluster::group_offsets(
   if (!count)
     return std::move(count.error());
   std::vector<topic_partition> all;
+  all.reserve(static_cast<size_t>(*count));
   for (int32_t i = 0; i < *count; ++i)
     all.push_back({topic, i});
   auto list = to_list(all);

@@ -68,6 +68,7 @@ inline void send(const test_broker& broker, const std::vector<outgoing_record>& 
 inline std::vector<outgoing_record> numbered(const std::string& topic, int32_t partition,
                                              int count) {
   std::vector<outgoing_record> result;
+  result.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i)
     result.push_back({.topic = topic,
                       .key = "k" + std::to_string(i),
@@ -173,6 +174,7 @@ private:
 /// Values in the order they were read.
 inline std::vector<std::string> values_of(const std::vector<record>& records) {
   std::vector<std::string> result;
+  result.reserve(records.size());
   for (const auto& rec : records)
     result.emplace_back(rec.value);
   return result;

@@ -171,3 +171,27 @@ TEST_CASE("I6: a job that is worked on keeps its memory when its partition is go
   late = {};
   CHECK(gone);
 }
+
+TEST_CASE("I6: what comes back after the partition was given up changes nothing") {
+  drain_rig rig;
+  rig.outputs.room = 1;
+  rig.start();
+  rig.take(fakes::make_batch({rec(0, "a", "job"), rec(1, "b", "out"), rec(2, "c", "out")}));
+  REQUIRE(rig.core->has_unsent());
+  rig.core->give_up();
+  rig.outputs.room = 9;
+  rig.answer_all();
+  rig.acknowledge_all();
+  rig.core->retry_unsent();
+  rig.core->stop(caf::make_error(errc::kafka_failed, "gone"));
+  rig.core->give_up();
+  rig.take(fakes::make_batch({rec(3, "d", "out")}));
+  CHECK(rig.outputs.values == std::vector<std::string>{"1"});
+  CHECK(rig.core->committable() == 0);
+  CHECK(rig.core->state() == lifecycle::unassigned);
+  CHECK(rig.incidents.stops.empty());
+  CHECK(rig.totals.out == 0);
+  CHECK(rig.totals.in_flight == 0);
+  CHECK(rig.meters[0].jobs == 0);
+  CHECK(rig.meters[0].keys == 0);
+}
