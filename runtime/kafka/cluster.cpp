@@ -132,8 +132,6 @@ bool leader_unknown(rd_kafka_resp_err_t code) {
          || code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
 }
 
-constexpr int retry_pause_ms = 50;
-
 } // namespace
 
 caf::expected<std::vector<watermarks>>
@@ -144,13 +142,16 @@ cluster::query_watermarks(const std::string& topic, std::chrono::milliseconds ti
     return std::move(partitions.error());
   std::vector<watermarks> result(static_cast<size_t>(*partitions));
   for (int32_t i = 0; i < *partitions; ++i) {
-    auto& [low, high] = result[static_cast<size_t>(i)];
-    auto code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    do {
-      code = rd_kafka_query_watermark_offsets(impl_->client.get(), topic.c_str(), i, &low, &high,
-                                              until.left_ms());
-    } while (leader_unknown(code) && until.left_ms() > 0
-             && rd_kafka_poll(impl_->client.get(), retry_pause_ms) >= 0);
+    auto& found = result[static_cast<size_t>(i)];
+    auto ask = [&, partition = i] {
+      return rd_kafka_query_watermark_offsets(impl_->client.get(), topic.c_str(), partition,
+                                              &found.low, &found.high, until.left_ms());
+    };
+    auto code = ask();
+    while (leader_unknown(code) && !until.passed()) {
+      impl_->listen(std::min(until.left(), ask_again));
+      code = ask();
+    }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
       return translate(code, errc::kafka_failed,
                        "cannot read where " + name_of(topic.c_str(), i) + " begins and ends");
