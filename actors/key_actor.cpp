@@ -29,7 +29,8 @@ bool wrong_type(const caf::error& reason) {
 } // namespace
 
 strand_key_state::strand_key_state(caf::event_based_actor* self, services* shared, uint32_t stage)
-  : self_(self), shared_(shared), strand_(caf::make_counted<work::strand>(stage)) {
+  : alive_(shared->alive), self_(self), shared_(shared),
+    strand_(caf::make_counted<work::strand>(stage)) {
   // nop
 }
 
@@ -44,7 +45,7 @@ caf::behavior strand_key_state::make_behavior() {
 }
 
 asking_key_state::asking_key_state(caf::event_based_actor* self, services* shared, uint32_t stage)
-  : self_(self), shared_(shared), stage_(stage),
+  : alive_(shared->alive), self_(self), shared_(shared), stage_(stage),
     place_(*shared->stages[stage].requests,
            [me = caf::actor_cast<caf::actor>(self)] { post(me, granted_atom_v); }) {
   // nop

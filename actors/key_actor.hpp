@@ -26,6 +26,7 @@ struct strand_key_state {
   caf::behavior make_behavior();
 
 private:
+  roll_call::member alive_;
   caf::event_based_actor* self_;
   services* shared_;
   work::strand_ptr strand_;
@@ -51,6 +52,7 @@ private:
   void fail(caf::error reason);
   bool try_again(const caf::strong_actor_ptr& by, const caf::error& reason);
 
+  roll_call::member alive_;
   caf::event_based_actor* self_;
   services* shared_;
   uint32_t stage_;

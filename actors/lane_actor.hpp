@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/messages.hpp"
+#include "actors/services.hpp"
 
 #include <caf/event_based_actor.hpp>
 
@@ -12,13 +13,14 @@ namespace keyloom::actors {
 struct lane_state {
   static inline const char* name = "keyloom.lane";
 
-  explicit lane_state(caf::event_based_actor* self) : self_(self) {}
+  lane_state(caf::event_based_actor* self, services* shared) : alive_(shared->alive), self_(self) {}
 
   caf::behavior make_behavior();
 
 private:
   void work(core::run jobs);
 
+  roll_call::member alive_;
   caf::event_based_actor* self_;
 };
 

@@ -34,7 +34,7 @@ private:
 } // namespace
 
 partition_actor_state::partition_actor_state(caf::event_based_actor* self, partition_args args)
-  : self_(self), args_(std::move(args)),
+  : alive_(args.shared->alive), self_(self), args_(std::move(args)),
     core_(args_.start.where.topic, args_.start.where.partition, args_.start.offset,
           {args_.shared->source, *args_.shared->totals, args_.shared->stage_meters}, *args_.meter,
           {*this, *this, *this, *this, *this}),
@@ -79,7 +79,7 @@ caf::behavior partition_actor_state::make_behavior() {
 
 void partition_actor_state::to_lane(uint32_t lane, core::run&& jobs) {
   while (lanes_.size() <= lane)
-    lanes_.push_back(self_->spawn<caf::stateful_actor<lane_state>>());
+    lanes_.push_back(self_->spawn<caf::stateful_actor<lane_state>>(args_.shared));
   tell(*self_, lanes_[lane], std::move(jobs));
 }
 

@@ -56,6 +56,7 @@ private:
   caf::result<partition_given_up> give_up();
   std::vector<caf::actor> retire_children();
 
+  roll_call::member alive_;
   caf::event_based_actor* self_;
   partition_args args_;
   core::partition core_;

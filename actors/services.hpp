@@ -2,6 +2,7 @@
 // them all.
 #pragma once
 
+#include "actors/roll_call.hpp"
 #include "runtime/core/meters.hpp"
 #include "runtime/core/plan.hpp"
 #include "runtime/log/logger.hpp"
@@ -29,6 +30,7 @@ struct stage_services {
 };
 
 struct services {
+  roll_call alive; ///< partitions, lanes and key actors
   std::shared_ptr<const core::plan> source;
   log::logger* log = nullptr;
   std::shared_ptr<core::source_meter> totals;

@@ -210,6 +210,8 @@ void source_impl::take_down() {
       self->wait_for(*actor);
       *actor = nullptr;
     }
+  if (services_)
+    services_->alive.wait();
   poller_ = nullptr;
 }
 

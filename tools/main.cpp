@@ -94,7 +94,8 @@ void add_common(CLI::App& app, common_options& into, const std::string& default_
     ->type_name("KEY=VALUE")
     ->allow_extra_args(false);
   add_text(app, "--config", into.config_file, "FILE",
-           "configuration file: keyloom { brokers = \"...\", kafka { \"key\" = \"value\" } }");
+           "configuration file: keyloom { brokers = \"...\", kafka { \"key\" = \"value\" } }; keys "
+           "with dots need the quotes");
   app
     .add_option_function<int64_t>(
       "--timeout", [&into](int64_t s) { into.timeout = std::chrono::seconds{s}; },

@@ -54,8 +54,8 @@ public:
 
   test_broker& broker;
   std::string group = test_broker::new_name("group");
-  quiet_config cfg;
-  caf::actor_system system{cfg};
+  quiet_config quiet;
+  caf::actor_system system{quiet};
   std::vector<std::unique_ptr<member>> readers; ///< keep the memory of what was read back
 };
 
