@@ -56,8 +56,8 @@ struct consumer::impl {
   core::record_batch_ptr drain(const topic_partition& where, size_t max_records, size_t max_bytes);
   void copy_chunk(const topic_partition& where, source& from, std::span<rd_kafka_message_t*> chunk,
                   core::record_batch_ptr& into);
-  static void make_room(const topic_partition& where, source& from,
-                        std::span<rd_kafka_message_t*> chunk, core::record_batch_ptr& into);
+  void make_room(const topic_partition& where, source& from, std::span<rd_kafka_message_t*> chunk,
+                 core::record_batch_ptr& into);
   void pass_on(consumer_event event);
   void note(const topic_partition& where, source& from, const rd_kafka_message_t& message);
 
@@ -66,7 +66,8 @@ struct consumer::impl {
   queue_handle events;
   std::map<topic_partition, source> sources;
   std::deque<consumer_event> found_while_draining;
-  std::vector<rd_kafka_message_t*> chunk; ///< room for one call's messages
+  std::vector<rd_kafka_message_t*> chunk;         ///< room for one call's messages
+  std::vector<rd_kafka_headers_t*> chunk_headers; ///< of its records, null where there are none
   question asked = question::none;
   std::vector<topic_partition> asked_about;
   bool closing = false;
