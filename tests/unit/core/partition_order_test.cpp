@@ -152,6 +152,21 @@ TEST_CASE("interleaved: a key with chain_limit held events waits until all of th
   CHECK(rig.outputs.values == values{"3", "0", "1", "2", "4"});
 }
 
+TEST_CASE("interleaved: a new event does not overtake those that wait, though the chain has room") {
+  order_rig rig;
+  rig.source->config.chain_limit = 2;
+  rig.start();
+  rig.take(fakes::make_batch(
+    {rec(0, "a", "x"), rec(1, "a", "x"), rec(2, "a", "y"), rec(3, "a", "z"), rec(4, "a")}));
+  rig.answer_key("x");
+  REQUIRE(rig.handled == offsets{0, 1, 2, 3});
+  rig.answer_key("y");
+  rig.take(fakes::make_batch({rec(5, "a")}));
+  CHECK(rig.handled == offsets{0, 1, 2, 3});
+  rig.answer_key("z");
+  CHECK(rig.handled == offsets{0, 1, 2, 3, 4, 5});
+}
+
 TEST_CASE(
   "interleaved: a key whose first held event is older than chain_time waits until it is released") {
   order_rig rig;

@@ -199,6 +199,20 @@ TEST_CASE("a stopped partition is drained once the outputs it handed over are ac
   CHECK(rig.core->committable() == 1);
 }
 
+TEST_CASE("a stopped partition does not send what had no room") {
+  outputs_rig rig;
+  rig.outputs.room = 1;
+  rig.start();
+  rig.take(fakes::make_batch({rec(0, "a", 2)}));
+  rig.core->stop(caf::make_error(errc::kafka_failed, "gone"));
+  CHECK_FALSE(rig.core->has_unsent());
+  rig.outputs.room = 9;
+  rig.acknowledge_all();
+  rig.core->retry_unsent();
+  CHECK(rig.outputs.values == values{"0"});
+  CHECK(rig.core->committable() == 0);
+}
+
 TEST_CASE("a refusal reported of a half-sent event leaves nothing to wait for") {
   outputs_rig rig;
   rig.outputs.room = 1;

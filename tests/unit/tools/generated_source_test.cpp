@@ -47,19 +47,20 @@ TEST_CASE("records count within their key and overall") {
 }
 
 TEST_CASE("keys have six digits, and more when they must") {
-  generated_source source{{.records = 1'000'001, .keys = 1'000'001}};
-  std::map<uint64_t, std::string> wanted{{0, "k000000"},         {9, "k000009"},
-                                         {10, "k000010"},        {99'999, "k099999"},
-                                         {100'000, "k100000"},   {999'999, "k999999"},
-                                         {1'000'000, "k1000000"}};
-  outgoing_record rec;
-  for (uint64_t i = 0; i < source.size(); ++i) {
-    auto more = source.next(rec);
-    if (auto at = wanted.find(i); at != wanted.end()) {
-      REQUIRE(more);
-      CHECK(rec.key == at->second);
-    }
+  auto few = all_of({.records = 1001, .keys = 1001});
+  CHECK(few[0].key == "k000000");
+  CHECK(few[9].key == "k000009");
+  CHECK(few[10].key == "k000010");
+  CHECK(few[1000].key == "k001000");
+  // Of so many keys, a tenth has six digits.
+  std::map<size_t, int> sizes;
+  for (const auto& rec : all_of({.records = 1000, .keys = 10'000'000, .zipf = 0})) {
+    ++sizes[rec.key->size()];
+    CHECK((rec.key->size() == 7 || (*rec.key)[1] != '0'));
   }
+  CHECK(sizes.size() == 2);
+  CHECK(sizes[7] > 50);
+  CHECK(sizes[8] > 800);
 }
 
 TEST_CASE("values have exactly the bytes that were asked for") {
