@@ -60,7 +60,7 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& int
       auto found = std::find(choices.begin(), choices.end(), text) != choices.end();
       return found ? std::string{} : "'" + text + "' is not one of " + names;
     })
-    ->type_name("NAME");
+    ->type_name(CLI::detail::join(choices, "|"));
 }
 
 CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& into,
