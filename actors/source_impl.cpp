@@ -126,6 +126,8 @@ caf::error source_impl::begin() {
     return settings_error_;
   if (auto err = check_settings(plan_->config))
     return err;
+  if (auto err = core::check_stages(*plan_))
+    return err;
   if (auto err = check_cluster())
     return err;
   make_services();

@@ -66,22 +66,36 @@ public:
 
   /// Adds a stage. `finalizer(context<Store>&, std::string_view key, Job&, caf::expected<Result>)
   /// -> outcome` runs in the partition. `limits` is a preset (standard, wide_network, ...) or
-  /// numbers of your own.
-  template <class Job, class Result, class Processor, class Finalizer>
+  /// numbers of your own, by their names: {.concurrency = 8}.
+  template <class Job, class Result, class Processor, detail::finalizer_like Finalizer>
   stage_handle<Job> stage(std::string name, Processor processor, Finalizer finalizer,
                           stage_limits limits = standard) {
+    return stage<Job, Result>(std::move(name), std::move(processor), std::move(finalizer),
+                              stage_options{.limits = limits});
+  }
+
+  /// The same with more to choose: {.limits = wide_network, .mode = stage_mode::unordered}.
+  template <class Job, class Result, class Processor, detail::finalizer_like Finalizer>
+  stage_handle<Job> stage(std::string name, Processor processor, Finalizer finalizer,
+                          stage_options options) {
     static_assert(
       std::invocable<Finalizer&, context_type&, std::string_view, Job&, caf::expected<Result>>,
       "a finalizer takes (context<Store>&, std::string_view key, Job&, caf::expected<Result>)");
     return add_stage<Job, Result>(std::move(name), std::move(processor), std::move(finalizer),
-                                  limits);
+                                  options);
   }
 
   /// Adds a stage without a finalizer: the event is complete when the job has ended well.
   template <class Job, class Result, class Processor>
   stage_handle<Job> stage(std::string name, Processor processor, stage_limits limits = standard) {
+    return stage<Job, Result>(std::move(name), std::move(processor),
+                              stage_options{.limits = limits});
+  }
+
+  template <class Job, class Result, class Processor>
+  stage_handle<Job> stage(std::string name, Processor processor, stage_options options) {
     return add_stage<Job, Result>(std::move(name), std::move(processor), detail::no_finalizer{},
-                                  limits);
+                                  options);
   }
 
   /// Starts and returns when the group was joined or an error is known: bad_config,
@@ -121,26 +135,26 @@ private:
 
   template <class Job, class Result, class Processor, class Finalizer>
   stage_handle<Job> add_stage(std::string name, Processor processor, Finalizer finalizer,
-                              stage_limits limits) {
+                              const stage_options& options) {
     if constexpr (Processor::kind == processor_kind::actor) {
       using bound = typename Processor::template bound<Job, Result>;
       return add_typed<Job, Result>(std::move(name), bound{std::move(processor)},
-                                    std::move(finalizer), limits);
+                                    std::move(finalizer), options);
     } else {
       static_assert(detail::processes<decltype(processor.call), Job, Result>,
                     "a processor takes (std::string_view key, Job&) and returns Result or "
                     "caf::expected<Result>");
       return add_typed<Job, Result>(std::move(name), std::move(processor), std::move(finalizer),
-                                    limits);
+                                    options);
     }
   }
 
   template <class Job, class Result, class Processor, class Finalizer>
   stage_handle<Job> add_typed(std::string name, Processor processor, Finalizer finalizer,
-                              stage_limits limits) {
+                              const stage_options& options) {
     using stage_type = detail::typed_stage<Store, Job, Result, Processor, Finalizer>;
     auto index = impl_->add_stage(std::make_unique<stage_type>(
-      std::move(name), limits, std::move(processor), std::move(finalizer)));
+      std::move(name), options, std::move(processor), std::move(finalizer)));
     return stage_handle<Job>{index, &stage_type::fill};
   }
 

@@ -12,3 +12,4 @@
 #include <keyloom/record.hpp>
 #include <keyloom/source_config.hpp>
 #include <keyloom/stage.hpp>
+#include <keyloom/stage_options.hpp>

@@ -54,14 +54,20 @@ namespace detail {
 /// Stands for a finalizer that was not given.
 struct no_finalizer {};
 
+/// What may stand in a finalizer's place: everything but limits and options. Whether it takes what
+/// a finalizer takes is said by a static_assert, in one sentence.
+template <class T>
+concept finalizer_like = !std::convertible_to<T, stage_limits> && !std::same_as<T, stage_options>;
+
 template <class Store, class Job, class Result, class Processor, class Finalizer>
 class typed_stage final : public stage_base {
 public:
   using job_type = typed_job<Job, Result>;
   using result_type = caf::expected<Result>;
 
-  typed_stage(std::string name, stage_limits limits, Processor processor, Finalizer finalizer)
-    : stage_base(std::move(name), Processor::kind, limits), processor_(std::move(processor)),
+  typed_stage(std::string name, const stage_options& options, Processor processor,
+              Finalizer finalizer)
+    : stage_base(std::move(name), Processor::kind, options), processor_(std::move(processor)),
       finalizer_(std::move(finalizer)) {}
 
   static void fill(job& j, Job&& payload) { cast(j).payload.emplace(std::move(payload)); }

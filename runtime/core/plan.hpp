@@ -25,4 +25,11 @@ struct plan {
   }
 };
 
+/// errc::bad_config, naming the stage and what mends it, when a stage was defined with options that
+/// cannot work together or limits that let nothing through.
+caf::error check_stages(const plan& source);
+
+/// The same for limits alone, as `event_source::set_limits` needs it.
+caf::error check_limits(const std::string& stage, const stage_limits& limits);
+
 } // namespace keyloom::core

@@ -1,13 +1,14 @@
 // A stage without its types: what the runtime calls. Made once by `event_source::stage`, shared by
-// all partitions, unchanged after start. `process` runs on the processor's thread, the rest on the
-// thread of the job's partition.
+// all partitions. Only its limits change after start; they may be read and set by any thread.
+// `process` runs on the processor's thread, the rest on the thread of the job's partition.
 #pragma once
 
 #include <keyloom/detail/job.hpp>
 #include <keyloom/detail/turn.hpp>
-#include <keyloom/preset.hpp>
 #include <keyloom/processor.hpp>
+#include <keyloom/stage_options.hpp>
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -17,13 +18,31 @@ class actor_port; // handler_actor.hpp
 
 class stage_base {
 public:
-  stage_base(std::string name, processor_kind kind, stage_limits limits)
-    : name_(std::move(name)), kind_(kind), limits_(limits) {}
+  stage_base(std::string name, processor_kind kind, const stage_options& options)
+    : name_(std::move(name)), kind_(kind), mode_(options.mode), timeout_(options.timeout) {
+    set_limits(options.limits);
+  }
   virtual ~stage_base() = default;
 
   const std::string& name() const { return name_; }
   processor_kind kind() const { return kind_; }
-  const stage_limits& limits() const { return limits_; }
+  stage_mode mode() const { return mode_; }
+  /// Of one call; 0: none.
+  std::chrono::milliseconds timeout() const { return timeout_; }
+
+  /// The present limits. Each number is one that was set; while they are being set, the others may
+  /// still be the former ones.
+  stage_limits limits() const {
+    return {.concurrency = concurrency_.load(std::memory_order_relaxed),
+            .waiting_per_worker = waiting_per_worker_.load(std::memory_order_relaxed),
+            .concurrent_keys = concurrent_keys_.load(std::memory_order_relaxed)};
+  }
+
+  void set_limits(const stage_limits& limits) {
+    concurrency_.store(limits.concurrency, std::memory_order_relaxed);
+    waiting_per_worker_.store(limits.waiting_per_worker, std::memory_order_relaxed);
+    concurrent_keys_.store(limits.concurrent_keys, std::memory_order_relaxed);
+  }
 
   /// A new job of this stage's types, blank.
   virtual std::unique_ptr<job> make_job() const = 0;
@@ -47,7 +66,11 @@ public:
 private:
   std::string name_;
   processor_kind kind_;
-  stage_limits limits_;
+  stage_mode mode_;
+  std::chrono::milliseconds timeout_;
+  std::atomic<uint32_t> concurrency_;
+  std::atomic<uint32_t> waiting_per_worker_;
+  std::atomic<uint32_t> concurrent_keys_;
 };
 
 } // namespace keyloom::detail

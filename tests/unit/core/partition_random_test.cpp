@@ -131,7 +131,8 @@ private:
     };
     return fakes::add_stage<no_store, job_payload, int>(*rig_.source,
                                                         "stage" + text(stages_.size()),
-                                                        std::move(processor), finalizer, limits);
+                                                        std::move(processor), finalizer,
+                                                        {.limits = limits});
   }
 
   void make_records() {

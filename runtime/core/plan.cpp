@@ -1,0 +1,43 @@
+#include "runtime/core/plan.hpp"
+
+#include <keyloom/errc.hpp>
+
+namespace keyloom::core {
+
+namespace {
+
+caf::error wrong(const std::string& stage, const std::string& what) {
+  return caf::make_error(errc::bad_config, "stage '" + stage + "': " + what);
+}
+
+caf::error check(const detail::stage_base& stage) {
+  if (auto err = check_limits(stage.name(), stage.limits()))
+    return err;
+  if (stage.timeout() < std::chrono::milliseconds{0})
+    return wrong(stage.name(), "timeout " + std::to_string(stage.timeout().count())
+                                 + " ms; it must be at least 0, and 0 means none");
+  if (stage.timeout() > std::chrono::milliseconds{0} && stage.kind() == processor_kind::compute)
+    return wrong(stage.name(), "a compute stage has no timeout, because its function must not "
+                               "wait for anything; leave the timeout out, or make the processor "
+                               "blocking(f)");
+  return {};
+}
+
+} // namespace
+
+caf::error check_stages(const plan& source) {
+  for (auto& stage : source.stages)
+    if (auto err = check(*stage))
+      return err;
+  return {};
+}
+
+caf::error check_limits(const std::string& stage, const stage_limits& limits) {
+  if (limits.concurrency == 0)
+    return wrong(stage, "concurrency 0 lets nothing run; it must be at least 1");
+  if (limits.concurrent_keys == 0)
+    return wrong(stage, "concurrent_keys 0 lets no key in; it must be at least 1");
+  return {};
+}
+
+} // namespace keyloom::core

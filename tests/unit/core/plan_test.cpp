@@ -1,0 +1,82 @@
+#include "tests/fakes/partition_rig.hpp"
+
+#include <keyloom/event_source.hpp>
+
+#include <catch2/catch.hpp>
+
+using namespace keyloom;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto nothing = [](std::string_view, int&) {};
+
+/// What is wrong with a source of one stage; empty: nothing.
+template <class Processor>
+std::string wrong_with(Processor processor, const stage_options& options) {
+  core::plan source;
+  fakes::add_stage<no_store, int, void>(source, "look", processor, detail::no_finalizer{}, options);
+  auto err = core::check_stages(source);
+  CHECK((!err || err == errc::bad_config));
+  return err ? describe(err) : std::string{};
+}
+
+constexpr auto finish = [](context<>&, std::string_view, int&, caf::expected<void>) {
+  return complete;
+};
+
+/// Compiles when a stage can be defined in each of the ways that the documentation names.
+void define_in_every_way(event_source<>& source) {
+  auto work = blocking(nothing);
+  source.stage<int, void>("a", work);
+  source.stage<int, void>("b", work, wide_network);
+  source.stage<int, void>("c", work, {.concurrency = 3});
+  source.stage<int, void>("d", work, {.mode = stage_mode::unordered});
+  source.stage<int, void>("e", work, stage_limits{1, 2, 3});
+  source.stage<int, void>("f", work, stage_options{});
+  source.stage<int, void>("g", work, finish);
+  source.stage<int, void>("h", work, finish, wide_network);
+  source.stage<int, void>("i", work, finish, {.concurrency = 3});
+  source.stage<int, void>("j", work, finish, {.limits = slow_network, .timeout = 5ms});
+  source.stage<int, void>("k", work, finish, stage_limits{1, 2, 3});
+  source.stage<int, void>("l", work, finish, stage_options{});
+}
+
+} // namespace
+
+TEST_CASE("a stage is defined with a preset, limits or options, with and without a finalizer") {
+  CHECK(&define_in_every_way != nullptr); // that it compiles is the test
+}
+
+TEST_CASE("the options of a stage are what it was defined with") {
+  core::plan source;
+  fakes::add_stage<no_store, int, void>(source, "look", blocking(nothing), detail::no_finalizer{},
+                                        {.limits = {.concurrency = 3, .concurrent_keys = 7},
+                                         .mode = stage_mode::by_partition,
+                                         .timeout = 20ms});
+  auto& stage = *source.stages.front();
+  CHECK(stage.mode() == stage_mode::by_partition);
+  CHECK(stage.timeout() == 20ms);
+  CHECK(stage.limits().concurrency == 3);
+  CHECK(stage.limits().waiting_per_worker == 1000);
+  CHECK(stage.limits().concurrent_keys == 7);
+  stage.set_limits({.concurrency = 5, .waiting_per_worker = 6, .concurrent_keys = 8});
+  CHECK(stage.limits().concurrency == 5);
+  CHECK(stage.limits().waiting_per_worker == 6);
+  CHECK(stage.limits().concurrent_keys == 8);
+}
+
+TEST_CASE("options that cannot work are errors that name the stage and what mends it") {
+  CHECK(wrong_with(blocking(nothing), {}).empty());
+  CHECK(wrong_with(compute(nothing), {}).empty());
+  CHECK(wrong_with(blocking(nothing), {.timeout = 5ms}).empty());
+  CHECK(wrong_with(compute(nothing), {.timeout = 5ms})
+        == "stage 'look': a compute stage has no timeout, because its function must not wait for "
+           "anything; leave the timeout out, or make the processor blocking(f)");
+  CHECK(wrong_with(blocking(nothing), {.timeout = -5ms})
+        == "stage 'look': timeout -5 ms; it must be at least 0, and 0 means none");
+  CHECK(wrong_with(blocking(nothing), {.limits = {.concurrency = 0}})
+        == "stage 'look': concurrency 0 lets nothing run; it must be at least 1");
+  CHECK(wrong_with(blocking(nothing), {.limits = {.concurrent_keys = 0}})
+        == "stage 'look': concurrent_keys 0 lets no key in; it must be at least 1");
+}
