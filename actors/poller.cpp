@@ -27,7 +27,11 @@ caf::error poller::start(caf::actor source, caf::actor committer) {
   source_ = std::move(source);
   committer_ = std::move(committer);
   auto& cfg = shared_.source->config;
-  kafka::consumer::config consumer_cfg{cfg.brokers, cfg.group, cfg.kafka, [this] { wake(); },
+  kafka::consumer::config consumer_cfg{cfg.brokers,
+                                       cfg.group,
+                                       cfg.kafka,
+                                       cfg.skip_headers,
+                                       [this] { wake(); },
                                        [log = shared_.log](int level, const std::string& text) {
                                          log->kafka(level, text);
                                        }};

@@ -54,6 +54,8 @@ public:
     read_as<uint32_t>(name, into, "a whole number from 0 to 4294967295");
   }
 
+  void read(std::string_view name, bool& into) { read_as<bool>(name, into, "true or false"); }
+
   template <class T, size_t N>
   void read(std::string_view name, T& into, const std::array<choice<T>, N>& choices) {
     std::string text;
@@ -130,6 +132,7 @@ program_config::program_config() {
     .add<std::string>("on-error", "stop, stop_source or skip")
     .add<uint32_t>("credit", "records of a partition that may be in flight")
     .add<uint32_t>("window", "records of a partition beyond its oldest one not out")
+    .add<bool>("skip-headers", "read records without their headers, which is faster")
     .add<caf::settings>("kafka", "librdkafka properties, passed through");
   opt_group{custom_options_, "keyloom.chain"}
     .add<uint32_t>("limit", "held events of a key that close its chain")
@@ -156,6 +159,7 @@ caf::error read_settings(const caf::settings& content, source_config& into) {
   from.read("on-error", into.on_error, actions);
   from.read("credit", into.credit);
   from.read("window", into.window);
+  from.read("skip-headers", into.skip_headers);
   from.read("chain.limit", into.chain_limit);
   from.read("chain.time", into.chain_time);
   from.read("commit.interval", into.commit_interval);

@@ -128,6 +128,12 @@ caf::error source_impl::begin() {
     return err;
   if (auto err = core::check_stages(*plan_))
     return err;
+  if (plan_->config.skip_headers && !plan_->routes.empty())
+    return caf::make_error(errc::bad_config,
+                           "keyloom.skip-headers is set, but the handler of type '"
+                             + plan_->routes.front().type
+                             + "' needs the header `type`: leave the setting out, or take records "
+                               "with on() without a type, or on_default()");
   if (auto err = check_cluster())
     return err;
   make_services();

@@ -1,5 +1,6 @@
 """Measures `keyloom work` against the raw loop and prints a table; run by tools/bench.sh, which sets
-KEYLOOM_BROKER (host:port) and KEYLOOM_BUILD (the folder of `keyloom` and `bench/raw_loop`).
+KEYLOOM_BROKER (host:port) and KEYLOOM_BUILD (the folder of `keyloom` and `bench/raw_loop`). The raw
+loop runs twice: with the allocator our programs have, and with the system's, as a plain program does.
 
 A scenario is one entry of SCENARIOS. Runs take turns, round by round, so that a machine that slows down
 slows all of them; every run has a group name of its own and so begins at the first record."""
@@ -42,7 +43,7 @@ SCENARIOS = {
 def parse_options():
     parser = argparse.ArgumentParser(prog="tools/bench.sh")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO")
-    parser.add_argument("--records", type=int, default=2_000_000)
+    parser.add_argument("--records", type=int, default=4_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--check", action="store_true", help="look at the options only")
     options = parser.parse_args()
@@ -91,60 +92,81 @@ class Bench:
                  "--partitions", str(PARTITIONS))
         return ("--out", name)
 
-    def measure(self, name, scenario, turn):
-        """One run of a scenario, or of its raw loop when that is the name."""
+    def measure(self, run, turn):
+        scenario = run.scenario
         records = max(1, int(self.options.records * scenario.share))
-        group = re.sub("[^A-Za-z0-9-]+", "-", f"bench-{self.run_id}-{name}-{turn}")
+        group = re.sub("[^A-Za-z0-9-]+", "-", f"bench-{self.run_id}-{run.name}-{turn}")
         common = ["--topic", self.topic_of(records), "--group", group]
         if scenario.forwards:
             common += self.output_topic(f"{group}-out")
-        if name == raw_name(scenario):
-            result = self.run("bench/raw_loop", *common)
-        else:
+        if run.program == "keyloom":
             result = self.run("keyloom", "work", *common, *scenario.options, "--until-end")
+        else:
+            result = self.run(run.program, *common)
         if result["records"] < records:
-            sys.exit(f"bench: {name} read {result['records']} of {records} records")
-        say(f"{name}, round {turn}: {result['rec_per_s']:,.0f} records/s")
+            sys.exit(f"bench: {run.name} read {result['records']} of {records} records")
+        say(f"{run.name}, round {turn}: {result['rec_per_s']:,.0f} records/s")
         return result
 
 
-def raw_name(scenario):
-    """The raw loop a scenario is compared with: reading, or forwarding, the same number of records."""
+@dataclasses.dataclass(frozen=True)
+class Run:
+    name: str
+    program: str
+    scenario: Scenario
+
+
+def raw_runs(scenario):
+    """What a scenario is compared with: reading, or forwarding, the same number of records."""
     name = "raw loop, forward" if scenario.forwards else "raw loop"
-    return name if scenario.share == 1 else f"{name}, {scenario.share:.0%} of the records"
+    name += "" if scenario.share == 1 else f", {scenario.share:.0%} of the records"
+    same = dataclasses.replace(scenario, options=())
+    return [Run(name, "bench/raw_loop", same),
+            Run(f"{name}, system's allocator", "bench/raw_loop_system", same)]
+
+
+def all_runs(scenarios):
+    """The scenarios and their raw loops, each once."""
+    runs = {}
+    for scenario in scenarios.values():
+        runs |= {run.name: run for run in raw_runs(scenario)}
+    runs |= {name: Run(name, "keyloom", scenario) for name, scenario in scenarios.items()}
+    return list(runs.values())
 
 
 def median_of(results, field):
     return statistics.median(field(x) for x in results)
 
 
-def print_table(results, scenarios, options):
+def print_table(results, options):
     print(f"\n{options.records:,} records of {RECORD_BYTES} bytes, {PARTITIONS} partitions, "
           f"{KEYS:,} keys; {os.cpu_count()} cores; median of {options.rounds}\n")
-    print("| scenario | rec/s | ratio to raw loop | CPU us/record | max RSS MB | target |")
-    print("|---|---|---|---|---|---|")
-    speed = {name: median_of(runs, lambda x: x["rec_per_s"]) for name, runs in results.items()}
-    for name, runs in results.items():
-        cpu = median_of(runs, lambda x: 1e6 * x["cpu_s"] / x["records"])
-        memory = median_of(runs, lambda x: x["maxrss_mb"])
-        scenario = scenarios.get(name)
-        ratio = f"{speed[name] / speed[raw_name(scenario)]:.2f}" if scenario else "1"
-        target = scenario.target if scenario and scenario.target else ""
-        print(f"| {name} | {speed[name]:,.0f} | {ratio} | {cpu:.2f} | {memory:.0f} | {target} |")
+    print("| scenario | rec/s | x raw loop | x raw loop, system's allocator | CPU us/record "
+          "| max RSS MB | target |")
+    print("|---|---|---|---|---|---|---|")
+    speed = {run.name: median_of(done, lambda x: x["rec_per_s"]) for run, done in results.items()}
+    for run, done in results.items():
+        cpu = median_of(done, lambda x: 1e6 * x["cpu_s"] / x["records"])
+        memory = median_of(done, lambda x: x["maxrss_mb"])
+        ratios = [f"{speed[run.name] / speed[raw.name]:.2f}" for raw in raw_runs(run.scenario)]
+        target = run.scenario.target or ""
+        if run.program != "keyloom":
+            ratios, target = ["", ""], ""
+        print(f"| {run.name} | {speed[run.name]:,.0f} | {ratios[0]} | {ratios[1]} | {cpu:.2f} "
+              f"| {memory:.0f} | {target} |")
 
 
 def main():
     options = parse_options()
     if options.check:
         return
-    scenarios = {name: SCENARIOS[name] for name in options.scenarios or SCENARIOS}
+    runs = all_runs({name: SCENARIOS[name] for name in options.scenarios or SCENARIOS})
     bench = Bench(options)
-    runs = {raw_name(scenario): scenario for scenario in scenarios.values()} | scenarios
-    results = {name: [] for name in runs}
+    results = {run: [] for run in runs}
     for turn in range(1, options.rounds + 1):
-        for name, scenario in runs.items():
-            results[name].append(bench.measure(name, scenario, turn))
-    print_table(results, scenarios, options)
+        for run in runs:
+            results[run].append(bench.measure(run, turn))
+    print_table(results, options)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,13 @@ usage() {
   cat <<'END'
 usage: tools/bench.sh [--records N] [--rounds N] [SCENARIO...]
 
-Loads topics on a real Kafka broker once, lets the raw loop (plain librdkafka) and `keyloom work` read
-them in turn, and prints a table in Markdown: medians of all rounds. The figures are those of this
+Loads topics on a real Kafka broker once, lets the raw loop (plain librdkafka; with the allocator of our
+programs, and with the system's) and `keyloom work` read them in turn, and prints a table in Markdown:
+medians of all rounds. The figures are those of this
 machine; let nothing else run beside it. Exits 1 when a run fails, 0 whatever the speed.
 
   SCENARIO      inline, compute, actor, blocking-1ms, forward; default: all of them
-  --records N   records in the topic (default 2,000,000); blocking-1ms reads a tenth of it
+  --records N   records in the topic (default 4,000,000); blocking-1ms reads a tenth of it
   --rounds N    how often each is measured (default 3)
 
 KEYLOOM_BROKER=HOST:PORT names a running broker to use instead of one of its own.

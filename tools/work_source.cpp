@@ -5,6 +5,7 @@
 #include <keyloom/handler_actor.hpp>
 
 #include <nlohmann/json.hpp>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <random>
@@ -25,12 +26,18 @@ double chance() {
   return std::uniform_real_distribution<double>{}(generator);
 }
 
+/// simdjson takes a third of the time, but refuses numbers beyond 64 bits, which JSON allows.
+bool is_json(std::string_view value) {
+  static thread_local simdjson::dom::parser parser;
+  return parser.parse(value.data(), value.size()).error() == simdjson::SUCCESS
+         || nlohmann::json::accept(value);
+}
+
 /// The value with `"d"` added as last field; as it is when it is not a JSON object.
 std::string with_done_time(std::string_view value) {
   auto last = value.find_last_not_of(" \t\r\n");
   auto first = value.find_first_not_of(" \t\r\n");
-  if (first == value.npos || value[first] != '{' || value[last] != '}'
-      || !nlohmann::json::accept(value))
+  if (first == value.npos || value[first] != '{' || value[last] != '}' || !is_json(value))
     return std::string{value};
   std::string result;
   result.reserve(value.size() + 24);
@@ -52,6 +59,7 @@ source_config make_config(const work_options& options, const std::string& broker
   cfg.brokers = brokers;
   cfg.kafka = kafka;
   cfg.connect_timeout = options.common.timeout;
+  cfg.skip_headers = true; // nothing is routed by type, and outputs have headers of their own
   cfg.on_error = options.on_error == "skip" ? failure_action::skip : failure_action::stop_partition;
   if (options.output_order == "by_event")
     cfg.output_order = output_order::by_event;

@@ -66,6 +66,9 @@ struct source_config {
   /// Records of one partition beyond its oldest one that is not out; intake waits at the limit.
   uint32_t window = 1'000'000;
 
+  /// Records come without headers, which saves about 100 ns each; not with routes by type.
+  bool skip_headers = false;
+
   /// How long a revoked partition may finish what it began before it is given up.
   std::chrono::milliseconds drain_deadline{1000};
 

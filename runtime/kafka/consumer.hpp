@@ -66,6 +66,8 @@ public:
     std::string brokers;
     std::string group;
     properties kafka = {};
+    /// Records come without their headers, which are dear to ask the client for.
+    bool skip_headers = false;
     /// Called, on any thread, when an event or a record may be waiting; must only raise a flag. A
     /// queue wakes when it was empty: after a wake-up take events until there are none, and drain a
     /// partition until it gives less than asked for.

@@ -157,7 +157,7 @@ void consumer::impl::make_room(const topic_partition& where, source& from,
   size_t bytes = 0;
   for (const auto* message : messages) {
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      chunk_headers.push_back(headers_of(message));
+      chunk_headers.push_back(settings.skip_headers ? nullptr : headers_of(message));
       bytes += bytes_of(message, chunk_headers.back());
     }
   }

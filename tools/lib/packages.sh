@@ -4,7 +4,8 @@
 build_packages=(
   g++ cmake ninja-build make patch dpkg-dev git ca-certificates xz-utils
   libssl-dev zlib1g-dev libzstd-dev
-  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libsqlite3-dev
+  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libsqlite3-dev libgoogle-perftools-dev
+  libsimdjson-dev
 )
 # What the tests add; a real Kafka needs Maven and Java besides, see kafka.sh.
 test_packages=(catch2 clang-format-16 clang-tidy-16 python3 kcat procps)
