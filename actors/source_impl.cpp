@@ -121,7 +121,7 @@ source_state source_impl::state() const {
   return board_.snapshot();
 }
 
-caf::error source_impl::begin() {
+caf::expected<std::shared_ptr<const core::plan>> source_impl::definition() const {
   if (settings_error_)
     return settings_error_;
   if (auto err = check_settings(plan_->config))
@@ -134,6 +134,12 @@ caf::error source_impl::begin() {
                              + plan_->routes.front().type
                              + "' needs the header `type`: leave the setting out, or take records "
                                "with on() without a type, or on_default()");
+  return std::shared_ptr<const core::plan>{plan_};
+}
+
+caf::error source_impl::begin() {
+  if (auto usable = definition(); !usable)
+    return std::move(usable.error());
   if (auto err = check_cluster())
     return err;
   make_services();

@@ -26,6 +26,7 @@ public:
   void stop() override;
   int run() override;
   source_state state() const override;
+  caf::expected<std::shared_ptr<const core::plan>> definition() const override;
 
 private:
   caf::error begin();

@@ -113,6 +113,9 @@ public:
 
   source_state state() const { return impl_->state(); }
 
+  /// For the testkit.
+  const detail::source& impl() const { return *impl_; }
+
 private:
   template <class T, class Codec, class Handler>
   static detail::handler_function decoding(Codec codec, Handler handler) {

@@ -80,6 +80,8 @@ public:
   lifecycle state() const { return state_; }
   const std::string& stop_reason() const { return stop_reason_; }
   const work_memory_ptr& memory() const { return memory_; }
+  /// For tests that look at it; null before `open` and in a source without one.
+  const void* store_object() const { return store_.get(); }
 
 private:
   struct backlog_batch {

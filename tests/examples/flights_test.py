@@ -13,9 +13,10 @@ root = pathlib.Path(__file__).resolve().parents[2]
 data = root / "examples/data"
 
 with gzip.open(data / "legs-2013-01.csv.gz", "rt", encoding="utf-8") as file:
-    tails = [row["tailnum"] for row in csv.DictReader(file)]
+    rows = list(csv.DictReader(file))
+tails = [row["tailnum"] for row in rows]
 with open(data / "planes.csv", encoding="utf-8") as file:
-    planes = {row["tailnum"] for row in csv.DictReader(file)}
+    planes = {row["tailnum"]: int(row["seats"]) for row in csv.DictReader(file)}
 legs = collections.Counter(tail for tail in tails if tail)
 
 
@@ -39,3 +40,5 @@ expect("02_per_key_scheduler", r"told the tower of (\d+) legs, up to \d+ at once
 known = sum(count for tail, count in legs.items() if tail in planes)
 expect("07_handler_actors", r"by known aircraft: (\d+), by others: (\d+), gates assigned: (\d+)",
        known, len(tails) - known, len(tails))
+flown = [planes[row["tailnum"]] * int(row["distance_mi"]) for row in rows if row["tailnum"] in planes]
+expect("10_tested_pipeline", r"reports: (\d+), seat miles: (\d+)", len(flown), sum(flown))

@@ -10,6 +10,10 @@
 #include <functional>
 #include <memory>
 
+namespace keyloom::core {
+struct plan;
+} // namespace keyloom::core
+
 namespace keyloom::detail {
 
 using handler_function = std::function<outcome(turn&, const record&)>;
@@ -32,6 +36,9 @@ public:
   virtual void stop() = 0;
   virtual int run() = 0;
   virtual source_state state() const = 0;
+
+  /// What was defined, for the testkit; errc::bad_config when `start` would say so.
+  virtual caf::expected<std::shared_ptr<const core::plan>> definition() const = 0;
 };
 
 /// `make_store` is empty for a source without a store.

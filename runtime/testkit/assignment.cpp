@@ -1,0 +1,19 @@
+#include "runtime/testkit/assignment.hpp"
+
+namespace keyloom::rig {
+
+assignment::assignment(surroundings around, int32_t number, int64_t start, uint64_t epoch)
+  : position(start), around_(std::move(around)), number_(number), epoch_(epoch),
+    desk_(*around_.source, around_.next_job),
+    core_(around_.source->config.topic, number, start,
+          {around_.source, around_.totals, around_.stages}, meter_,
+          {desk_, *this, *this, *this, around_.clock}) {
+  // nop
+}
+
+core::output_port::verdict assignment::produce(core::event& ev, const outgoing_record& rec,
+                                               caf::error& reason) {
+  return around_.producer.produce({number_, epoch_, core_.memory()}, ev, rec, reason);
+}
+
+} // namespace keyloom::rig

@@ -1,0 +1,90 @@
+// The jobs of one assignment, where they wait until the test answers them. Jobs that must not
+// overlap stand behind each other in a *place*: the slot they were sent to, or, for compute stages,
+// the key within the stage (a lane works on many keys, but only a key's order matters). The first
+// of a place is *ready*; ready jobs may be answered in any order.
+//
+// Also watches what no run port should ever see: an empty run, a slot with jobs of two keys, a slot
+// that becomes idle with jobs in it. One thread.
+#pragma once
+
+#include "runtime/core/ports.hpp"
+
+#include <compare>
+#include <map>
+
+namespace keyloom::rig {
+
+class job_desk final : public core::run_port {
+public:
+  struct waiting_job {
+    uint64_t id = 0; ///< in the order sent; never used again
+    detail::job* job = nullptr;
+    uint32_t attempts = 0;
+    bool begun = false;
+  };
+
+  /// `next_id` is shared by all desks of a kit.
+  job_desk(const core::plan& source, uint64_t& next_id) : source_(source), next_id_(next_id) {}
+
+  // -- core::run_port ----------------------------------------------------------------------------
+  void to_lane(uint32_t lane, core::run&& jobs) override;
+  void to_key(uint32_t stage, uint32_t slot, core::run&& jobs) override;
+  void key_idle(uint32_t stage, uint32_t slot) override;
+
+  // -- for the session ---------------------------------------------------------------------------
+
+  /// The ready jobs of a stage, in the order sent.
+  std::vector<waiting_job> ready(uint32_t stage) const;
+
+  /// The ready job with this id, or null.
+  waiting_job* find(uint64_t id);
+
+  /// Takes a ready job away, and with it up to `most - 1` of those behind it.
+  std::vector<waiting_job> take(uint64_t id, size_t most = 1);
+
+  /// Drops all that have not begun.
+  void drop_waiting();
+
+  /// Places with jobs, in an order that only depends on what happened before.
+  size_t places() const { return busy_.size(); }
+  const waiting_job& first_at(size_t index) const { return places_.at(busy_[index]).jobs.front(); }
+
+  size_t size() const { return where_.size(); }
+  size_t size(uint32_t stage) const;
+  size_t runs_sent() const { return runs_; }
+  size_t slots_idle() const { return idle_; }
+
+  /// What the runtime did wrong; empty unless keyloom has a fault.
+  const std::vector<std::string>& faults() const { return faults_; }
+
+private:
+  struct place {
+    uint32_t stage = 0;
+    bool lane = false;
+    uint64_t number = 0; ///< the slot, or the key's number
+    auto operator<=>(const place&) const = default;
+  };
+
+  struct queue {
+    std::deque<waiting_job> jobs; ///< never empty
+    size_t index = 0;             ///< in busy_
+  };
+
+  void add(place where, detail::job& j);
+  uint64_t key_number(const detail::job& j);
+  void leave(place where);
+
+  const core::plan& source_;
+  uint64_t& next_id_;
+  std::map<place, queue> places_;
+  std::vector<place> busy_;         // the keys of places_
+  std::map<uint64_t, place> where_; // of each job, by id
+  std::map<std::string, uint64_t, std::less<>> key_numbers_;
+  uint64_t keyless_ = 0;
+  std::map<place, std::string> holders_; // the key that a slot is taken by
+  size_t runs_ = 0;
+  size_t idle_ = 0;
+  std::vector<std::string> faults_;
+};
+
+} // namespace keyloom::rig

@@ -1,0 +1,320 @@
+#include "runtime/testkit/session.hpp"
+
+namespace keyloom::rig {
+
+namespace {
+
+/// As the partition actor does it: how soon an output is tried again that found no room.
+constexpr std::chrono::milliseconds retry_interval{5};
+
+template <class T>
+void lower(T& to, const std::optional<T>& other) {
+  if (other && *other < to)
+    to = *other;
+}
+
+} // namespace
+
+session::session(std::shared_ptr<const core::plan> source, testkit_options options)
+  : played(source->stages.size()), source_(std::move(source)), options_(options),
+    random_(options.seed), next_commit_(now_ + source_->config.commit_interval),
+    totals_(std::make_unique<core::source_meter>()),
+    stage_meters_(std::make_unique<core::stage_meter[]>(source_->stages.size())) {
+  way_back_ = std::make_shared<way_back>([this] {
+    if (!acting_)
+      act([] {});
+  });
+  for (int32_t number = 0; number < options_.partitions; ++number)
+    seats_.emplace_back(record_log{source_->config.topic, number});
+  act([this] {
+    for (int32_t number = 0; number < options_.partitions; ++number)
+      assign(number);
+  });
+}
+
+session::~session() {
+  way_back_->close();
+}
+
+void session::act(const std::function<void()>& what) {
+  struct guard {
+    explicit guard(bool& flag) : acting(flag) { acting = true; }
+    ~guard() { acting = false; }
+    bool& acting;
+  } const acting{acting_};
+  what();
+  settle();
+  check_faults();
+}
+
+std::chrono::system_clock::time_point session::wall_now() const {
+  return options_.wall_clock + (now_ - core::steady_time{std::chrono::hours{1}});
+}
+
+// -- what happens by itself
+// ------------------------------------------------------------------------
+
+/// Whatever may lead to something else.
+std::array<uint64_t, 5> session::progress() const {
+  auto assigned = std::count_if(seats_.begin(), seats_.end(),
+                                [](const seat& each) { return each.now != nullptr; });
+  return {totals_->records, totals_->out, producer_.unreported_count(),
+          static_cast<uint64_t>(assigned), stopping_ ? uint64_t{1} : uint64_t{0}};
+}
+
+void session::settle() {
+  for (auto before = progress();; before = progress()) {
+    if (options_.acks == test_acks::at_once)
+      acknowledge_waiting();
+    for (int32_t number = 0; number < options_.partitions; ++number)
+      follow_up(seat_of(number), number);
+    if (!bring_back() && before == progress())
+      break;
+  }
+  auto unsent = std::any_of(seats_.begin(), seats_.end(), [](const seat& each) {
+    return each.now && each.now->core().has_unsent();
+  });
+  if (!unsent)
+    retry_at_.reset();
+  else if (!retry_at_)
+    retry_at_ = now_ + retry_interval;
+}
+
+/// Work that was done elsewhere.
+bool session::bring_back() {
+  auto arrived = way_back_->take();
+  for (auto& part : arrived)
+    for (auto& each : seats_)
+      if (each.now && each.now->core().memory() == part.memory) {
+        each.now->core().finished(std::move(part));
+        break;
+      }
+  return !arrived.empty();
+}
+
+void session::acknowledge_waiting() {
+  report(producer_.unreported(), {});
+}
+
+/// What the source actor and the poller do for a partition when something has changed.
+void session::follow_up(seat& of, int32_t number) {
+  if (!of.now)
+    return;
+  if (!of.now->opened && *of.living == 1) {
+    of.now->opened = true;
+    of.now->core().open();
+  }
+  if (of.now->opened)
+    take_records(of);
+  if (of.now->core().stopped()) {
+    of.now->desk().drop_waiting(); // no call that has not begun may begin
+    of.stop_reason = of.now->core().stop_reason();
+    if (source_->config.on_error == failure_action::stop_source && !stopping_)
+      stop();
+  }
+  if (of.now->deadline && (of.now->core().drained() || now_ >= *of.now->deadline))
+    finish_hand_over(of, number);
+}
+
+void session::take_records(seat& from) {
+  auto& meter = from.now->meter();
+  auto& cfg = source_->config;
+  while (meter.open && !meter.starved) {
+    if (!meter.has_room(cfg.credit, cfg.window)) {
+      meter.starved = true; // the partition says when there is room
+      return;
+    }
+    auto size = static_cast<size_t>(core::partition_meter::intake_size(cfg.credit));
+    auto batch = from.log.read(from.now->position, size);
+    if (batch == nullptr)
+      return;
+    from.now->position = batch->next_offset();
+    meter.in_flight += static_cast<int64_t>(batch->records().size());
+    from.now->core().take(std::move(batch));
+  }
+}
+
+// -- time
+// ------------------------------------------------------------------------------------------
+
+void session::advance(std::chrono::milliseconds by) {
+  auto until = now_ + by;
+  for (auto due = next_due(); due <= until; due = next_due()) {
+    now_ = std::max(now_, due);
+    come_due();
+    settle();
+  }
+  now_ = until;
+}
+
+core::steady_time session::next_due() const {
+  auto result = next_commit_;
+  lower(result, retry_at_);
+  for (auto& each : seats_)
+    if (each.now)
+      lower(result, each.now->deadline);
+  return result;
+}
+
+void session::come_due() {
+  if (retry_at_ && now_ >= *retry_at_) {
+    retry_at_.reset();
+    for (auto& each : seats_)
+      if (each.now && each.now->core().has_unsent())
+        each.now->core().retry_unsent();
+  }
+  if (now_ >= next_commit_) {
+    next_commit_ = now_ + source_->config.commit_interval;
+    commit();
+  }
+}
+
+// -- outputs and commits
+// ---------------------------------------------------------------------------
+
+void session::report(std::span<const size_t> outputs, const caf::error& refused) {
+  std::map<int32_t, std::vector<core::delivery>> news;
+  std::vector<core::work_memory_ptr> memories; // events live as long as the reports on them
+  for (auto index : outputs) {
+    auto each = producer_.settle(index, refused);
+    auto& to = seat_of(each.to.partition);
+    if (to.now && to.now->epoch() == each.to.epoch)
+      news[each.to.partition].push_back(std::move(each.what));
+    memories.push_back(std::move(each.to.memory));
+  }
+  for (auto& [partition, reports] : news)
+    seat_of(partition).now->core().delivered(reports);
+}
+
+void session::commit() {
+  for (int32_t number = 0; number < options_.partitions; ++number)
+    if (auto& each = seat_of(number); each.now)
+      commits_.moved(number, each.now->core().committable());
+  auto next = commits_.next();
+  if (next.empty())
+    return;
+  commits_.answered(next, true);
+  for (auto& each : next) {
+    seat_of(each.where).committed = each.offset;
+    if (auto& now = seat_of(each.where).now)
+      now->meter().committed = each.offset;
+  }
+  totals_->commits.fetch_add(1);
+  totals_->last_commit = now_.time_since_epoch().count();
+}
+
+// -- the lives of partitions
+// -----------------------------------------------------------------------
+
+void session::assign(int32_t partition) {
+  auto& to = seat_of(partition);
+  auto start = to.committed.value_or(0);
+  surroundings around{source_, *this,     producer_, skips_,
+                      stops_,  next_job_, *totals_,  {stage_meters_.get(), source_->stages.size()}};
+  to.now = std::make_unique<assignment>(around, partition, start, ++epochs_);
+  to.stop_reason.clear();
+  ++*to.living;
+  to.now->core().memory()->returns_to(way_back_);
+  to.now->core().memory()->on_gone([living = to.living] { --*living; });
+  commits_.add(partition, start);
+}
+
+void session::begin_hand_over(int32_t partition, std::chrono::milliseconds deadline) {
+  auto& now = *seat_of(partition).now;
+  now.core().begin_drain();
+  now.deadline = now_ + deadline;
+}
+
+/// What it has out is committed, whatever is not is left to the next owner.
+void session::finish_hand_over(seat& of, int32_t number) {
+  commit();
+  give_up(of, number);
+}
+
+void session::lose(int32_t partition) {
+  give_up(seat_of(partition), partition);
+}
+
+void session::give_up(seat& of, int32_t number) {
+  commits_.remove(number);
+  auto& now = *of.now;
+  now.core().give_up();
+  now.desk().drop_waiting();
+  for (uint32_t stage = 0; stage < source_->stages.size(); ++stage)
+    for (auto& begun : now.desk().ready(stage))
+      late_.emplace(begun.id, late_job{now.core().memory(), begun});
+  of.now = nullptr;
+}
+
+void session::stop() {
+  stopping_ = true;
+  for (int32_t number = 0; number < options_.partitions; ++number)
+    if (auto& each = seat_of(number); each.now && !each.now->deadline)
+      begin_hand_over(number, source_->config.stop_deadline);
+}
+
+void session::crash() {
+  late_.clear();
+  producer_.forget();
+  for (int32_t number = 0; number < options_.partitions; ++number) {
+    auto& each = seat_of(number);
+    if (each.now)
+      give_up(each, number);
+    each.living = std::make_shared<size_t>(0);
+  }
+  late_.clear();
+  stopping_ = true;
+}
+
+void session::restart() {
+  stopping_ = false;
+  totals_ = std::make_unique<core::source_meter>();
+  skips_.clear();
+  stops_.clear();
+  for (int32_t number = 0; number < options_.partitions; ++number)
+    assign(number);
+}
+
+bool session::ended() const {
+  if (stopping_)
+    return true;
+  auto any = false;
+  for (auto& each : seats_)
+    if (each.now) {
+      any = true;
+      if (!each.now->core().stopped())
+        return false;
+    }
+  return any;
+}
+
+source_state session::state() const {
+  source_state result;
+  result.running = !stopping_;
+  for (int32_t number = 0; number < options_.partitions; ++number) {
+    auto& each = seats_[static_cast<size_t>(number)];
+    if (!each.now)
+      continue;
+    auto& meter = each.now->meter();
+    result.partitions.push_back({source_->config.topic, number, meter.state, meter.position,
+                                 meter.committed, static_cast<uint64_t>(meter.in_flight.load()),
+                                 each.stop_reason});
+  }
+  result.errors = stops_;
+  result.records = totals_->records;
+  result.out = totals_->out;
+  result.skipped = totals_->skipped;
+  result.forwarded = totals_->forwarded;
+  result.commits = totals_->commits;
+  result.in_flight_max = static_cast<uint64_t>(totals_->in_flight_max.load());
+  return result;
+}
+
+/// A fault of keyloom, not of the test.
+void session::check_faults() {
+  for (auto& each : seats_)
+    if (each.now && !each.now->desk().faults().empty())
+      throw std::runtime_error{"keyloom has a fault: " + each.now->desk().faults().front()};
+}
+
+} // namespace keyloom::rig
