@@ -1,21 +1,22 @@
 // How a partition ends: drained, then given up.
-#include "tests/fakes/partition_rig.hpp"
+#include "tests/fakes/batches.hpp"
+#include "tests/fakes/kit_rig.hpp"
 
 #include <catch2/catch.hpp>
 
 namespace {
 
 using namespace keyloom;
+using namespace std::chrono_literals;
+using values = std::vector<std::string>;
 
 /// A record with value `job` schedules one for its key, the finalizer of which sends; `out` sends
-/// at once; anything else is complete at once.
-struct drain_rig : fakes::partition_rig {
+/// at once; anything else is complete at once. Outputs are acknowledged by hand.
+struct drain_rig : fakes::kit_rig<> {
   size_t handled = 0;
 
-  explicit drain_rig(output_order order = output_order::by_key,
-                     key_turns turns = key_turns::interleaved) {
-    source->config.output_order = order;
-    source->config.key_turns = turns;
+  explicit drain_rig(source_config cfg = {.key_turns = key_turns::interleaved})
+    : kit_rig(std::move(cfg)) {
     auto send = [](context<>& ctx) {
       ctx.forward({.topic = "out", .value = std::to_string(ctx.offset())});
       return complete;
@@ -23,175 +24,171 @@ struct drain_rig : fakes::partition_rig {
     auto finalizer = [send](context<>& ctx, std::string_view, std::string&, caf::expected<int>) {
       return send(ctx);
     };
-    auto work = fakes::add_stage<no_store, std::string, int>(
-      *source, "work", blocking([](std::string_view, std::string&) { return 1; }), finalizer);
-    on_default([this, work, send](context<>& ctx, const record& rec) {
+    auto stage = source.stage<std::string, int>(
+      "work", blocking([](std::string_view, std::string&) { return 1; }), finalizer);
+    source.on_default([this, stage, send](context<>& ctx, const record& rec) {
       ++handled;
       if (rec.value == "job")
-        return work.schedule(ctx, rec.key, std::string{});
+        return stage.schedule(ctx, rec.key, std::string{});
       return rec.value == "out" ? send(ctx) : complete;
     });
+    start({.acks = test_acks::by_hand});
   }
-};
 
-fakes::test_record rec(int64_t offset, std::string key, std::string value) {
-  return {offset, std::move(key), std::move(value)};
-}
+  void take(std::vector<test_record> records) { kit->feed_batch(std::move(records)); }
+  test_stage<std::string, int> work() { return kit->stage<std::string, int>("work"); }
+  bool drained() { return kit->state(0) == lifecycle::unassigned; }
+};
 
 } // namespace
 
 TEST_CASE("a partition with nothing to do is drained at once") {
   drain_rig rig;
-  rig.start();
-  rig.core->begin_drain();
-  CHECK(rig.core->drained());
-  CHECK(rig.core->state() == lifecycle::draining);
+  rig.kit->revoke();
+  CHECK(rig.drained());
 }
 
 TEST_CASE("a drain waits for jobs, for room in the producer's queue and for acknowledgements") {
   drain_rig rig;
-  rig.outputs.room = 0;
-  rig.start();
-  rig.take(fakes::make_batch({rec(0, "a", "job")}));
-  rig.core->begin_drain();
-  CHECK_FALSE(rig.core->drained());
-  rig.answer_all();
-  CHECK_FALSE(rig.core->drained());
-  rig.outputs.room = 1;
-  rig.core->retry_unsent();
-  CHECK_FALSE(rig.core->drained());
-  rig.acknowledge_all();
-  CHECK(rig.core->drained());
-  CHECK(rig.core->committable() == 1);
+  rig.kit->producer_room(0);
+  rig.take({{"a", "job"}});
+  rig.kit->revoke();
+  CHECK(rig.kit->state(0) == lifecycle::draining);
+  CHECK_FALSE(rig.drained());
+  rig.kit->run();
+  CHECK_FALSE(rig.drained());
+  rig.kit->producer_room(1);
+  rig.kit->advance(5ms);
+  CHECK_FALSE(rig.drained());
+  rig.kit->acknowledge_all();
+  CHECK(rig.drained());
+  CHECK(rig.kit->committed() == 1);
 }
 
-TEST_CASE("a drain takes nothing more in") {
+TEST_CASE("a drain takes nothing more in, even what was on its way already") {
   drain_rig rig;
-  rig.start();
-  rig.core->begin_drain();
-  rig.take(fakes::make_batch({rec(0, "a", "")}));
-  CHECK(rig.handled == 0);
-  CHECK_FALSE(rig.meter.open);
-  CHECK(rig.core->drained());
+  rig.take({{"a", "job"}});
+  rig.kit->revoke();
+  CHECK_FALSE(rig.meter().open);
+  rig.meter().in_flight += 1;
+  rig.core().take(fakes::make_batch({1}));
+  CHECK(rig.meter().in_flight == 1);
+  CHECK(rig.handled == 1);
 }
 
 TEST_CASE("I1: records the drain dropped before their handlers ran are not committed") {
-  drain_rig rig{output_order::none, key_turns::serial};
-  rig.start();
-  rig.take(fakes::make_batch({rec(0, "a", "job"), rec(1, "a", ""), rec(2, "b", "")}));
+  drain_rig rig{{.output_order = output_order::none, .key_turns = key_turns::serial}};
+  rig.take({{"a", "job"}, {"a", ""}, {"b", ""}});
   REQUIRE(rig.handled == 2);
-  rig.core->begin_drain();
-  rig.answer_all();
-  rig.acknowledge_all();
+  rig.kit->revoke();
+  rig.kit->run();
+  rig.kit->acknowledge_all();
   CHECK(rig.handled == 2);
-  CHECK(rig.core->drained());
-  CHECK(rig.core->committable() == 1);
+  CHECK(rig.drained());
+  CHECK(rig.kit->committed() == 1);
 }
 
-TEST_CASE("a drain drops what waits for room in a stage") {
+TEST_CASE("a drain drops what waits for room in the producer's queue") {
   drain_rig rig;
-  rig.outputs.room = 0;
-  rig.start();
-  rig.take(fakes::make_batch({rec(0, "a", "out"), rec(1, "b", "out")}));
+  rig.kit->producer_room(0);
+  rig.take({{"a", "out"}, {"b", "out"}});
   REQUIRE(rig.handled == 1);
-  rig.core->begin_drain();
-  rig.outputs.room = 9;
-  rig.core->retry_unsent();
-  rig.acknowledge_all();
+  rig.kit->revoke();
+  rig.kit->producer_room(9);
+  rig.kit->advance(5ms);
+  rig.kit->acknowledge_all();
   CHECK(rig.handled == 1);
-  CHECK(rig.core->drained());
-  CHECK(rig.core->committable() == 1);
+  CHECK(rig.drained());
+  CHECK(rig.kit->committed() == 1);
 }
 
 TEST_CASE("a drain does not wait for a complete event behind one that was dropped, by_event") {
-  drain_rig rig{output_order::by_event, key_turns::serial};
-  rig.start();
-  rig.take(fakes::make_batch(
-    {rec(0, "a", "job"), rec(1, "a", "out"), rec(2, "b", "out"), rec(3, "c", "job")}));
+  drain_rig rig{{.output_order = output_order::by_event, .key_turns = key_turns::serial}};
+  rig.take({{"a", "job"}, {"a", "out"}, {"b", "out"}, {"c", "job"}});
   REQUIRE(rig.handled == 3);
-  rig.core->begin_drain();
-  rig.answer_key("a");
-  rig.acknowledge_all();
-  CHECK_FALSE(rig.core->drained()); // the job of c
-  rig.answer_all();
-  CHECK(rig.outputs.values == std::vector<std::string>{"0"});
-  CHECK(rig.core->drained());
-  CHECK(rig.core->committable() == 1);
+  rig.kit->revoke();
+  rig.work().next("a").run();
+  rig.kit->acknowledge_all();
+  CHECK_FALSE(rig.drained()); // the job of c
+  rig.kit->run();
+  CHECK(rig.kit->values() == values{"0"});
+  CHECK(rig.drained());
+  CHECK(rig.kit->committed() == 1);
 }
 
 TEST_CASE("a stop during a drain waits for acknowledgements only") {
   drain_rig rig;
-  rig.start();
-  rig.take(fakes::make_batch({rec(0, "a", "job"), rec(1, "b", "out")}));
-  rig.core->begin_drain();
-  rig.core->stop(caf::make_error(errc::kafka_failed, "gone"));
-  CHECK_FALSE(rig.core->drained());
-  rig.acknowledge_all();
-  CHECK(rig.core->drained());
-  CHECK(rig.core->committable() == 0);
+  rig.take({{"a", "job"}, {"b", "out"}});
+  rig.kit->revoke();
+  rig.kit->fail_intake(caf::make_error(errc::kafka_failed, "gone"));
+  CHECK_FALSE(rig.drained());
+  rig.kit->acknowledge_all();
+  CHECK(rig.drained());
+  CHECK(rig.kit->committed() == -1);
 }
 
 TEST_CASE("I12: a partition that is given up returns what it held to the meters") {
   drain_rig rig;
-  rig.start();
-  rig.take(fakes::make_batch({rec(0, "a", "job"), rec(1, "b", "job"), rec(2, "b", "")}));
-  REQUIRE(rig.totals.in_flight == 3);
-  REQUIRE(rig.meters[0].jobs == 2);
-  REQUIRE(rig.meters[0].keys == 2);
-  rig.core->give_up();
-  CHECK(rig.totals.in_flight == 0);
-  CHECK(rig.meters[0].jobs == 0);
-  CHECK(rig.meters[0].keys == 0);
-  CHECK(rig.totals.out == 0);
-  CHECK(rig.core->state() == lifecycle::unassigned);
+  rig.take({{"a", "job"}, {"b", "job"}, {"b", ""}});
+  auto& totals = rig.session().totals();
+  auto& work = rig.session().stage_meter(0);
+  REQUIRE(totals.in_flight == 3);
+  REQUIRE(work.jobs == 2);
+  REQUIRE(work.keys == 2);
+  rig.kit->lose();
+  CHECK(totals.in_flight == 0);
+  CHECK(work.jobs == 0);
+  CHECK(work.keys == 0);
+  CHECK(totals.out == 0);
+  CHECK(rig.kit->state(0) == lifecycle::unassigned);
 }
 
 TEST_CASE("I6: a call that has not begun when the partition is given up is told so") {
   drain_rig rig;
-  rig.start();
-  rig.take(fakes::make_batch({rec(0, "a", "job")}));
-  auto memory = rig.core->memory();
+  rig.take({{"a", "job"}});
+  auto memory = rig.core().memory();
   CHECK_FALSE(memory->given_up());
-  rig.core->give_up();
+  rig.kit->lose();
   CHECK(memory->given_up());
 }
 
 TEST_CASE("I6: a job that is worked on keeps its memory when its partition is gone, and says when "
           "it is done") {
   drain_rig rig;
-  rig.start();
   bool gone = false;
-  rig.core->memory()->on_gone([&gone] { gone = true; });
-  rig.take(fakes::make_batch({rec(0, "a", "job")}));
-  auto late = rig.runs.answer({0, rig.runs.slot_of(0, "a")});
-  rig.core->give_up();
-  rig.core.reset();
+  rig.take({{"a", "job"}});
+  rig.core().memory()->on_gone([&gone] { gone = true; });
+  auto late = rig.work().next();
+  late.begin();
+  rig.kit->lose();
   CHECK_FALSE(gone);
-  CHECK(late.first->key == "a"); // in the record's memory
-  late = {};
+  CHECK(late.job().empty());
+  late.run();
   CHECK(gone);
 }
 
 TEST_CASE("I6: what comes back after the partition was given up changes nothing") {
   drain_rig rig;
-  rig.outputs.room = 1;
-  rig.start();
-  rig.take(fakes::make_batch({rec(0, "a", "job"), rec(1, "b", "out"), rec(2, "c", "out")}));
-  REQUIRE(rig.core->has_unsent());
-  rig.core->give_up();
-  rig.outputs.room = 9;
-  rig.answer_all();
-  rig.acknowledge_all();
-  rig.core->retry_unsent();
-  rig.core->stop(caf::make_error(errc::kafka_failed, "gone"));
-  rig.core->give_up();
-  rig.take(fakes::make_batch({rec(3, "d", "out")}));
-  CHECK(rig.outputs.values == std::vector<std::string>{"1"});
-  CHECK(rig.core->committable() == 0);
-  CHECK(rig.core->state() == lifecycle::unassigned);
-  CHECK(rig.incidents.stops.empty());
-  CHECK(rig.totals.out == 0);
-  CHECK(rig.totals.in_flight == 0);
-  CHECK(rig.meters[0].jobs == 0);
-  CHECK(rig.meters[0].keys == 0);
+  rig.kit->producer_room(1);
+  rig.take({{"a", "job"}, {"b", "out"}, {"c", "out"}});
+  auto& core = rig.core();
+  REQUIRE(core.has_unsent());
+  auto job = rig.work().next();
+  core.give_up();
+  rig.kit->producer_room(9);
+  job.run();
+  rig.kit->acknowledge_all();
+  core.retry_unsent();
+  core.stop(caf::make_error(errc::kafka_failed, "gone"));
+  core.give_up();
+  rig.meter().in_flight += 1;
+  core.take(fakes::make_batch({3}));
+  CHECK(rig.kit->values() == values{"1"});
+  CHECK(core.committable() == 0);
+  CHECK(core.state() == lifecycle::unassigned);
+  CHECK(rig.kit->state().errors.empty());
+  CHECK(rig.kit->state().out == 0);
+  CHECK(rig.session().totals().in_flight == 0);
+  CHECK(rig.session().stage_meter(0).jobs == 0);
+  CHECK(rig.session().stage_meter(0).keys == 0);
 }
