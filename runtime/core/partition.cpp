@@ -260,6 +260,8 @@ void partition::stop(caf::error reason) {
       --waiting_acks_;
   unsent_.clear();
   memory_->give_up();
+  for (auto& stage : stages_) // jobs that are dropped now never come back
+    stage.give_up();
   out_.incidents.stopped(reason);
 }
 

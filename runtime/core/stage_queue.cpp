@@ -28,7 +28,7 @@ void stage_queue::flush() {
   for (auto index : touched_)
     port_->to_key(stage_, index, std::exchange(slots_[index].pending, run{}));
   touched_.clear();
-  if (unpublished_ != 0)
+  if (unpublished_ != 0 && !given_up_)
     shared_->jobs.fetch_add(std::exchange(unpublished_, 0), std::memory_order_relaxed);
 }
 
@@ -44,7 +44,8 @@ void stage_queue::done(detail::job& j) {
     keys_.erase(slot);
   --slots_used_;
   free_.push_back(slot.index);
-  shared_->keys.fetch_sub(1, std::memory_order_relaxed);
+  if (!given_up_)
+    shared_->keys.fetch_sub(1, std::memory_order_relaxed);
   port_->key_idle(stage_, slot.index);
 }
 
@@ -60,6 +61,8 @@ bool stage_queue::accepts(const stage_limits& limits) const {
 }
 
 void stage_queue::give_up() {
+  if (std::exchange(given_up_, true))
+    return;
   shared_->jobs.fetch_sub(static_cast<int64_t>(jobs_) - unpublished_, std::memory_order_relaxed);
   shared_->keys.fetch_sub(slots_used_, std::memory_order_relaxed);
 }

@@ -34,7 +34,8 @@ public:
   /// it, so that every partition gets on.
   bool accepts(const stage_limits& limits) const;
 
-  /// Takes this partition's share out of the shared meter.
+  /// Takes this partition's share out of the shared meter, for good: jobs that still come back do
+  /// not count. Later calls do nothing.
   void give_up();
 
   uint32_t index() const { return stage_; }
@@ -63,6 +64,7 @@ private:
   std::deque<key_slot> slots_;
   std::vector<uint32_t> free_;
   int64_t slots_used_ = 0;
+  bool given_up_ = false;
   std::vector<uint32_t> touched_; // slots with pending jobs
 };
 
