@@ -21,8 +21,8 @@ extern "C" void on_stop_signal(int number) {
 } // namespace
 
 stop_signal::stop_signal() {
-  sem_init(&raised_, 0, 0);
-  to_wake = &raised_;
+  sem_init(&semaphore_, 0, 0);
+  to_wake = &semaphore_;
   signals_seen = 0;
   struct sigaction action {};
   action.sa_handler = on_stop_signal;
@@ -36,17 +36,39 @@ stop_signal::~stop_signal() {
   sigaction(SIGINT, &old_interrupt_, nullptr);
   sigaction(SIGTERM, &old_terminate_, nullptr);
   to_wake = nullptr;
-  sem_destroy(&raised_);
+  sem_destroy(&semaphore_);
 }
 
 void stop_signal::wait() {
-  while (sem_wait(&raised_) == -1 && errno == EINTR) {
+  while (!raised_ && !seen(sem_wait(&semaphore_))) {
     // a signal that is not ours
   }
 }
 
+bool stop_signal::wait_until(std::chrono::steady_clock::time_point until) {
+  // The steady clock is CLOCK_MONOTONIC.
+  auto since_boot = std::chrono::ceil<std::chrono::nanoseconds>(until.time_since_epoch());
+  auto whole = std::chrono::floor<std::chrono::seconds>(since_boot);
+  timespec deadline{};
+  deadline.tv_sec = static_cast<time_t>(whole.count());
+  deadline.tv_nsec = static_cast<long>((since_boot - whole).count());
+  while (!raised_ && !seen(sem_clockwait(&semaphore_, CLOCK_MONOTONIC, &deadline)))
+    if (errno == ETIMEDOUT)
+      return false;
+  return true;
+}
+
+bool stop_signal::raised() {
+  return raised_ || seen(sem_trywait(&semaphore_));
+}
+
 void stop_signal::raise() {
-  sem_post(&raised_);
+  sem_post(&semaphore_);
+}
+
+bool stop_signal::seen(int result) {
+  raised_ = raised_ || result == 0;
+  return raised_;
 }
 
 } // namespace keyloom::actors

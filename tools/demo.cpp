@@ -1,11 +1,11 @@
 #include "tools/demo.hpp"
 
 #include "actors/settings.hpp"
+#include "actors/stop_signal.hpp"
 #include "tools/csv_source.hpp"
 #include "tools/demo_check.hpp"
 #include "tools/demo_source.hpp"
 #include "tools/demo_table.hpp"
-#include "tools/interrupt.hpp"
 #include "tools/loader.hpp"
 #include "tools/report.hpp"
 
@@ -42,7 +42,7 @@ struct names {
 };
 
 caf::error load_legs(cluster_access& access, const demo_options& options, const std::string& topic,
-                     interrupt& stop) {
+                     actors::stop_signal& stop) {
   auto source = csv_source::open(options.csv, key_column, std::nullopt);
   if (!source)
     return std::move(source.error());
@@ -53,7 +53,7 @@ caf::error load_legs(cluster_access& access, const demo_options& options, const 
   return sent->first_error;
 }
 
-void run_source(event_source<ledger>& source, interrupt& stop, uint64_t legs) {
+void run_source(event_source<ledger>& source, actors::stop_signal& stop, uint64_t legs) {
   demo_table table{legs};
   auto state = source.state();
   while (state.out < legs && state.errors.empty()
@@ -96,23 +96,55 @@ void print_for_people(const nlohmann::ordered_json& report, const demo_options& 
             << " minutes late in all.\n\n";
 }
 
+/// What the demo needs before anything runs.
+struct demo_input {
+  csv_table legs;
+  size_t tail_column;
+  plane_table planes;
+};
+
+caf::expected<demo_input> read_input(const demo_options& options) {
+  auto legs = csv_table::read(options.csv);
+  if (!legs)
+    return std::move(legs.error());
+  auto tail_column = legs->column(key_column);
+  if (!tail_column)
+    return caf::make_error(errc::bad_config, options.csv + " has no column '" + key_column + "'");
+  auto aircraft = csv_table::read(options.planes);
+  if (!aircraft)
+    return std::move(aircraft.error());
+  auto planes = plane_table::make(*aircraft);
+  if (!planes)
+    return std::move(planes.error());
+  return demo_input{std::move(*legs), *tail_column, std::move(*planes)};
+}
+
+/// Looks up the aircraft of every leg in the topic; what the source showed in the end.
+caf::expected<source_state> look_up_all(cluster_access& access, const demo_options& options,
+                                        const demo_input& input, const names& topics,
+                                        actors::stop_signal& stop) {
+  actors::program_config caf_config;
+  caf::actor_system system{caf_config};
+  caf::actor_ostream::redirect_all(system, "/dev/stderr"); // stdout belongs to the report
+  source_config cfg{.group = topics.group, .topic = topics.legs};
+  cfg.brokers = access.brokers();
+  cfg.kafka = access.kafka();
+  cfg.connect_timeout = access.timeout();
+  demo_source source{system,      cfg,          input.legs.base_name(),
+                     topics.done, input.planes, std::chrono::milliseconds{options.lookup_ms}};
+  if (auto err = source.source().start())
+    return err;
+  run_source(source.source(), stop, input.legs.rows());
+  return source.source().state();
+}
+
 } // namespace
 
 int run_demo(const demo_options& options) {
-  interrupt stop;
-  auto legs = csv_table::read(options.csv);
-  if (!legs)
-    return fail(legs.error());
-  auto tail_column = legs->column(key_column);
-  if (!tail_column)
-    return fail(
-      caf::make_error(errc::bad_config, options.csv + " has no column '" + key_column + "'"));
-  auto aircraft = csv_table::read(options.planes);
-  if (!aircraft)
-    return fail(aircraft.error());
-  auto planes = plane_table::make(*aircraft);
-  if (!planes)
-    return fail(planes.error());
+  actors::stop_signal stop;
+  auto input = read_input(options);
+  if (!input)
+    return fail(input.error());
   auto access = cluster_access::open(options.common);
   if (!access)
     return fail(access.error());
@@ -121,32 +153,23 @@ int run_demo(const demo_options& options) {
     if (auto err = access->ensure_topic(topic, partitions))
       return fail(err);
   if (!options.common.json)
-    std::cout << "keyloom demo: " << legs->rows()
+    std::cout << "keyloom demo: " << input->legs.rows()
               << " legs, keyed by aircraft; each aircraft is looked up in SQLite, "
               << options.lookup_ms << " ms a look-up" << std::endl;
   if (auto err = load_legs(*access, options, topics.legs, stop))
     return fail(err);
-  actors::program_config caf_config;
-  caf::actor_system system{caf_config};
-  caf::actor_ostream::redirect_all(system, "/dev/stderr"); // stdout belongs to the report
-  source_config cfg{.group = topics.group, .topic = topics.legs};
-  cfg.brokers = access->brokers();
-  cfg.kafka = access->kafka();
-  demo_source source{system,      cfg,     legs->base_name(),
-                     topics.done, *planes, std::chrono::milliseconds{options.lookup_ms}};
-  if (auto err = source.source().start())
-    return fail(err);
-  run_source(source.source(), stop, legs->rows());
-  auto found = check_demo(*access, topics.done, *legs, *tail_column);
+  auto state = look_up_all(*access, options, *input, topics, stop);
+  if (!state)
+    return fail(state.error());
+  auto found = check_demo(*access, topics.done, input->legs, input->tail_column);
   if (!found)
     return fail(found.error());
-  auto state = source.source().state();
-  auto report = make_report(state, *found);
+  auto report = make_report(*state, *found);
   if (options.common.json)
     print_report(report, true);
   else
     print_for_people(report, options);
-  return found->verified.holds(true) && state.errors.empty() ? exit_ok : exit_failed;
+  return found->verified.holds(true) && state->errors.empty() ? exit_ok : exit_failed;
 }
 
 } // namespace keyloom::tools

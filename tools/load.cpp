@@ -79,7 +79,7 @@ int report(const load_options& options, const loader::summary& result, size_t pa
 } // namespace
 
 int run_load(const load_options& options) {
-  interrupt stop;
+  actors::stop_signal stop;
   auto source = open_source(options);
   if (!source)
     return fail(source.error());

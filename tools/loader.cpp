@@ -27,7 +27,7 @@ const kafka::properties& backlog_defaults() {
 
 } // namespace
 
-loader::loader(cluster_access& access, load_source& source, interrupt& stop,
+loader::loader(cluster_access& access, load_source& source, actors::stop_signal& stop,
                std::optional<double> rate)
   : access_(access), source_(source), stop_(stop), rate_(rate), progress_("loading") {
   // nop

@@ -2,9 +2,9 @@
 // until all of it is reported. A full producer is waited for, never polled. One thread.
 #pragma once
 
+#include "actors/stop_signal.hpp"
 #include "tools/cluster_access.hpp"
 #include "tools/delivery_watch.hpp"
-#include "tools/interrupt.hpp"
 #include "tools/load_source.hpp"
 #include "tools/progress.hpp"
 
@@ -25,7 +25,8 @@ public:
 
   /// `rate` in records a second, evenly spread; as fast as possible without. All three must outlive
   /// the loader.
-  loader(cluster_access& access, load_source& source, interrupt& stop, std::optional<double> rate);
+  loader(cluster_access& access, load_source& source, actors::stop_signal& stop,
+         std::optional<double> rate);
 
   /// Sends to `topic` until the source has no more, or a signal comes; what was handed over is
   /// waited for either way. Errors: the source's, properties the client does not take, and
@@ -46,7 +47,7 @@ private:
 
   cluster_access& access_;
   load_source& source_;
-  interrupt& stop_;
+  actors::stop_signal& stop_;
   std::optional<double> rate_;
   progress progress_;
   delivery_watch reports_;

@@ -1,9 +1,9 @@
 #include "tools/work.hpp"
 
 #include "actors/settings.hpp"
+#include "actors/stop_signal.hpp"
 #include "tools/cluster_access.hpp"
 #include "tools/delay_actor.hpp"
-#include "tools/interrupt.hpp"
 #include "tools/progress.hpp"
 #include "tools/report.hpp"
 #include "tools/work_source.hpp"
@@ -119,7 +119,8 @@ caf::error prepare_topics(cluster_access& access, const work_options& options) {
 }
 
 /// Runs until a signal, the end or an error; the source is stopped afterwards.
-void work_on(work_source& worker, end_watch& ends, interrupt& stop, const work_options& options) {
+void work_on(work_source& worker, end_watch& ends, actors::stop_signal& stop,
+             const work_options& options) {
   progress shown{"working"};
   while (!stop.wait_until(steady_clock::now() + look_interval)) {
     auto state = worker.source().state();
@@ -133,7 +134,7 @@ void work_on(work_source& worker, end_watch& ends, interrupt& stop, const work_o
 } // namespace
 
 int run_work(const work_options& options) {
-  interrupt stop;
+  actors::stop_signal stop;
   auto access = cluster_access::open(options.common);
   if (!access)
     return fail(access.error());

@@ -10,6 +10,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 import uuid
 
 PROGRAM = pathlib.Path(os.environ.get("KEYLOOM_BUILD", "build/release")) / "keyloom"
@@ -34,6 +35,17 @@ def started(*arguments):
     """Starts the program and returns the process; its output is read by the caller."""
     command = [str(PROGRAM), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_until_catches(process, number):
+    """Waits until the process has a handler for this signal: before, it would just die of it."""
+    status = pathlib.Path(f"/proc/{process.pid}/status")
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
+        if int(caught.split()[1], 16) >> (number - 1) & 1:
+            return
+    raise AssertionError(f"no handler for signal {number}")
 
 
 @contextlib.contextmanager

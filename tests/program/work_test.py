@@ -5,7 +5,7 @@ import json
 import signal
 import unittest
 
-from program import embedded_broker, keyloom, new_topic, produce, real_broker, records_of, report, started
+from program import embedded_broker, keyloom, new_topic, produce, real_broker, records_of, report, started, wait_until_catches
 
 FIELDS = {"records", "seconds", "rec_per_s", "cpu_s", "maxrss_mb", "commits", "lat_p50_ms", "lat_p99_ms",
           "retries", "dead_lettered", "in_flight_max"}
@@ -114,6 +114,14 @@ class Work(unittest.TestCase):
                                   "--json"))
             self.assertEqual(done + rest["records"], 2000) # nothing lost, nothing done twice
         self.each_broker(test)
+
+    def test_a_second_signal_ends_it_at_once_even_while_it_looks_for_a_broker(self):
+        process = started("work", "--brokers", "127.0.0.1:1", "--topic", "t", "--group", "g", "--timeout", 100)
+        wait_until_catches(process, signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # another number: two of one number may arrive as one
+        process.communicate(timeout=20)
+        self.assertIn(process.returncode, (128 + signal.SIGINT, 128 + signal.SIGTERM))
 
     def test_two_members_share_the_work(self):
         def test(address):
