@@ -72,7 +72,10 @@ caf::behavior partition_actor_state::make_behavior() {
       core_.begin_drain();
       after_message();
     },
-    [this](const caf::error& intake_failure) { core_.stop(intake_failure); },
+    [this](const caf::error& intake_failure) {
+      core_.stop(intake_failure);
+      after_message();
+    },
     [this](give_up_atom) { return give_up(); },
   };
 }

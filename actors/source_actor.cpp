@@ -198,11 +198,10 @@ void source_actor_state::on_drained(const kafka::topic_partition& where) {
 /// Gives the partitions up and gathers what they last had out.
 void source_actor_state::collect() {
   auto& now = *hand_over_;
+  auto deadline = now.stopping ? "stop.deadline" : "drain.deadline";
   for (auto& where : std::exchange(now.undrained, {}))
-    shared_->log->warning(
-      text(where)
-      + " was not drained within its deadline; what is not out will be processed "
-        "again by its next owner");
+    note_unfinished(text(where) + " was not drained within " + deadline
+                    + "; what is not out will be processed again by its next owner");
   now.answers_missing = now.partitions.size();
   if (now.answers_missing == 0)
     commit();
@@ -212,6 +211,16 @@ void source_actor_state::collect() {
              number = now.number](partition_given_up& last) { collected(number, std::move(last)); },
             // It died: the down handler tells.
             [this, number = now.number](const caf::error&) { collected(number, {}); });
+}
+
+/// Another member comes to it when partitions move; a stop has failed to do what it claims.
+void source_actor_state::note_unfinished(const std::string& what) {
+  if (hand_over_->stopping) {
+    shared_->log->error(what);
+    board_->failed(what);
+  } else {
+    shared_->log->warning(what);
+  }
 }
 
 void source_actor_state::collected(uint64_t number, partition_given_up&& last) {
@@ -229,15 +238,14 @@ void source_actor_state::collected(uint64_t number, partition_given_up&& last) {
 void source_actor_state::commit() {
   auto& now = *hand_over_;
   if (now.lost || now.commit.offsets.empty()) {
-    tell(*self_, committer_, forget_partitions{now.partitions});
     finish();
     return;
   }
   self_->request(committer_, commit_timeout, now.commit)
     .then([this] { finish(); },
           [this](const caf::error& reason) {
-            shared_->log->warning("the last commit was not confirmed: " + describe(reason));
-            tell(*self_, committer_, forget_partitions{hand_over_->partitions});
+            note_unfinished("the last commit of " + text(hand_over_->partitions)
+                            + " was not confirmed: " + describe(reason));
             finish();
           });
 }
@@ -245,6 +253,7 @@ void source_actor_state::commit() {
 void source_actor_state::finish() {
   auto done = std::move(*hand_over_);
   hand_over_.reset();
+  tell(*self_, committer_, forget_partitions{done.partitions}); // whatever became of its commit
   for (auto& where : done.partitions) {
     partitions_.erase(where);
     board_->remove(where);

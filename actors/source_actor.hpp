@@ -62,6 +62,7 @@ private:
   void begin_next();
   void on_drained(const kafka::topic_partition& where);
   void collect();
+  void note_unfinished(const std::string& what);
   void collected(uint64_t number, partition_given_up&& last);
   void commit();
   void finish();

@@ -98,17 +98,21 @@ public:
                                   options);
   }
 
-  /// Starts and returns when the group was joined or an error is known: bad_config,
-  /// broker_unreachable, topic_missing. Not from an actor.
+  /// Starts, and returns when a broker has answered, the topic is known and joining the group has
+  /// begun (`state` shows the partitions as they come), or with an error: bad_config,
+  /// broker_unreachable, topic_missing, wrong_state (it runs already). May be tried again, also
+  /// after `stop`. Not from an actor.
   caf::error start() { return impl_->start(); }
 
   /// Stops taking in records, finishes what was begun (up to `stop_deadline`), commits, leaves the
-  /// group, and ends all actors and threads. Not from an actor.
+  /// group, and ends all actors and threads. A blocking call that runs is waited for, however long
+  /// it takes. What was not finished in time is in `state().errors`. Not from an actor.
   void stop() { impl_->stop(); }
 
   /// Starts, runs until SIGINT or SIGTERM or until every partition has stopped, and stops. A second
-  /// signal ends the process at once. Returns an exit code: 0 drained, 1 a partition stopped or an
-  /// error, 2 wrong configuration, 3 no broker; errors are logged.
+  /// signal ends the process at once. Returns an exit code: 0 drained, 1 a partition stopped, an
+  /// error, or work that was not finished within `stop_deadline`, 2 wrong configuration, 3 no
+  /// broker; errors are logged.
   int run() { return impl_->run(); }
 
   source_state state() const { return impl_->state(); }

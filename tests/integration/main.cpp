@@ -1,8 +1,9 @@
 // Runs the integration tests. Those with a real broker need KEYLOOM_BROKER=host:port, see
-// broker_fixture.hpp.
+// broker_fixture.hpp. With --child it is a child process of one of them, see child_worker.hpp.
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 
+#include "tests/integration/child_worker.hpp"
 #include "tests/integration/test_messages.hpp"
 
 #include <keyloom/exec_main.hpp>
@@ -10,5 +11,7 @@
 int main(int argc, char** argv) {
   caf::init_global_meta_objects<caf::id_block::keyloom_test>();
   keyloom::init_global_meta_objects();
+  if (argc > 1 && std::string_view{argv[1]} == keyloom::test::child_flag)
+    return keyloom::test::run_child({argv + 2, argv + argc});
   return Catch::Session().run(argc, argv);
 }

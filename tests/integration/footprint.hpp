@@ -1,0 +1,38 @@
+// What a source leaves behind in its process: threads, descriptors (sockets, pipes, wake-ups) and
+// actors. Two footprints are compared to see that a stop has given everything back (I9).
+#pragma once
+
+#include <caf/actor_registry.hpp>
+#include <caf/actor_system.hpp>
+
+#include <compare>
+#include <cstddef>
+#include <filesystem>
+#include <iterator>
+#include <ostream>
+
+namespace keyloom::test {
+
+struct footprint {
+  size_t threads = 0;
+  size_t descriptors = 0;
+  size_t actors = 0;
+
+  auto operator<=>(const footprint&) const = default;
+
+  /// As it is now. Counting needs a descriptor itself, which both sides of a comparison have.
+  static footprint of(caf::actor_system& system) {
+    auto entries = [](const char* folder) {
+      auto all = std::filesystem::directory_iterator{folder};
+      return static_cast<size_t>(std::distance(begin(all), end(all)));
+    };
+    return {entries("/proc/self/task"), entries("/proc/self/fd"), system.registry().running()};
+  }
+
+  friend std::ostream& operator<<(std::ostream& out, const footprint& x) {
+    return out << x.threads << " threads, " << x.descriptors << " descriptors, " << x.actors
+               << " actors";
+  }
+};
+
+} // namespace keyloom::test

@@ -1,0 +1,42 @@
+// An embedded broker whose answers a test can bend, for what a broker does only when things go
+// wrong. Made of the same mock cluster as keyloom's embedded_broker, which shows none of this.
+#pragma once
+
+#include "runtime/kafka/conf.hpp"
+#include "runtime/kafka/handles.hpp"
+#include "tests/integration/broker_fixture.hpp"
+
+namespace keyloom::test {
+
+class mock_cluster {
+public:
+  mock_cluster() {
+    auto conf = require_value(kafka::make_conf({}, {}, {}));
+    rd_kafka_conf_set_log_cb(conf.get(), nullptr);
+    client_ = require_value(kafka::make_client(RD_KAFKA_PRODUCER, std::move(conf)));
+    cluster_.reset(rd_kafka_mock_cluster_new(client_.get(), 1));
+    REQUIRE(cluster_);
+    rd_kafka_mock_group_initial_rebalance_delay_ms(cluster_.get(), 0);
+  }
+
+  std::string address() const { return rd_kafka_mock_cluster_bootstraps(cluster_.get()); }
+
+  void create_topic(const std::string& name, int32_t partitions) {
+    REQUIRE(rd_kafka_mock_topic_create(cluster_.get(), name.c_str(), partitions, 1)
+            == RD_KAFKA_RESP_ERR_NO_ERROR);
+  }
+
+  /// The next heartbeat learns that its member is not in the group any more: the session expired,
+  /// and everything the member owned is lost.
+  void expire_session() {
+    constexpr int16_t heartbeat = 12; // Kafka's number of this request
+    rd_kafka_mock_push_request_errors(cluster_.get(), heartbeat, 1,
+                                      RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+  }
+
+private:
+  kafka::client_handle client_;
+  kafka::mock_cluster_handle cluster_;
+};
+
+} // namespace keyloom::test
