@@ -80,24 +80,37 @@ caf::expected<metadata_handle> cluster::impl::ask(rd_kafka_t* asking, const std:
   return answer;
 }
 
-caf::expected<metadata_handle> cluster::impl::ask_until(rd_kafka_t* asking,
+caf::error cluster::impl::renew() {
+  auto fresh = connect(false);
+  if (!fresh)
+    return std::move(fresh.error());
+  events.reset(); // before its client goes
+  client = std::move(*fresh);
+  events.reset(rd_kafka_queue_get_main(client.get()));
+  return {};
+}
+
+caf::expected<metadata_handle> cluster::impl::ask_until(client_handle& asking,
                                                         const std::string& topic,
                                                         const deadline& until) {
   for (;;) {
-    auto answer = ask(asking, topic, until);
+    auto answer = ask(asking.get(), topic, until);
     if (answer || answer.error() != errc::broker_unreachable || until.passed())
       return answer;
+    if (&asking == &client)
+      if (auto err = renew())
+        return err;
   }
 }
 
 caf::error cluster::wait_until_reachable(std::chrono::milliseconds timeout) {
-  auto answer = impl_->ask_until(impl_->client.get(), {}, deadline{timeout});
+  auto answer = impl_->ask_until(impl_->client, {}, deadline{timeout});
   return answer ? caf::error{} : std::move(answer.error());
 }
 
 // -- reading it -----------------------------------------------------------------------------------
 
-caf::expected<int32_t> cluster::impl::count(rd_kafka_t* asking, const std::string& topic,
+caf::expected<int32_t> cluster::impl::count(client_handle& asking, const std::string& topic,
                                             const deadline& until) {
   for (;;) {
     auto answer = ask_until(asking, topic, until);
@@ -121,7 +134,7 @@ caf::expected<int32_t> cluster::impl::count(rd_kafka_t* asking, const std::strin
 
 caf::expected<int32_t> cluster::partition_count(const std::string& topic,
                                                 std::chrono::milliseconds timeout) {
-  return impl_->count(impl_->client.get(), topic, deadline{timeout});
+  return impl_->count(impl_->client, topic, deadline{timeout});
 }
 
 namespace {
@@ -137,7 +150,7 @@ bool leader_unknown(rd_kafka_resp_err_t code) {
 caf::expected<std::vector<watermarks>>
 cluster::query_watermarks(const std::string& topic, std::chrono::milliseconds timeout) {
   deadline until{timeout};
-  auto partitions = impl_->count(impl_->client.get(), topic, until);
+  auto partitions = impl_->count(impl_->client, topic, until);
   if (!partitions)
     return std::move(partitions.error());
   std::vector<watermarks> result(static_cast<size_t>(*partitions));
@@ -186,11 +199,11 @@ caf::expected<std::vector<partition_offset>> offsets_in(rd_kafka_event_t* answer
 caf::expected<std::vector<partition_offset>> cluster::group_offsets(
   const std::string& group, const std::string& topic, std::chrono::milliseconds timeout) {
   deadline until{timeout};
-  auto* client = impl_->client.get();
   auto what = "cannot read the committed offsets of group " + group + " on " + topic;
-  auto count = impl_->count(client, topic, until);
+  auto count = impl_->count(impl_->client, topic, until);
   if (!count)
     return std::move(count.error());
+  auto* client = impl_->client.get();
   std::vector<topic_partition> all;
   all.reserve(static_cast<size_t>(*count));
   for (int32_t i = 0; i < *count; ++i)
@@ -219,11 +232,8 @@ cluster::~cluster() = default;
 caf::expected<std::unique_ptr<cluster>> cluster::make(const std::string& brokers,
                                                       const properties& kafka) {
   std::unique_ptr<impl> ptr{new impl{brokers, kafka}};
-  auto client = ptr->connect(false);
-  if (!client)
-    return std::move(client.error());
-  ptr->client = std::move(*client);
-  ptr->events.reset(rd_kafka_queue_get_main(ptr->client.get()));
+  if (auto err = ptr->renew())
+    return err;
   return std::unique_ptr<cluster>{new cluster(std::move(ptr))};
 }
 

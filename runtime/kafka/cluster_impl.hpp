@@ -25,14 +25,18 @@ struct cluster::impl {
   /// Waits for news of the connection up to `timeout`; keeps the last bad one for error messages.
   void listen(std::chrono::milliseconds timeout);
   caf::error unreachable() const;
+  /// Connects anew. A client that was once told of no broker at all, as a cluster does whose only
+  /// one is fenced for a moment, forgets those it knew and never asks again (librdkafka 2.14.2).
+  caf::error renew();
   /// Asks once for a topic (all that is known, without one).
   caf::expected<metadata_handle> ask(rd_kafka_t* asking, const std::string& topic,
                                      const deadline& until);
-  /// Asks until somebody answers.
-  caf::expected<metadata_handle> ask_until(rd_kafka_t* asking, const std::string& topic,
+  /// Asks until somebody answers. `asking` may be another client afterwards when it is our own.
+  caf::expected<metadata_handle> ask_until(client_handle& asking, const std::string& topic,
                                            const deadline& until);
   /// Asks until the topic is there with its leaders, is known to be missing, or time is up.
-  caf::expected<int32_t> count(rd_kafka_t* asking, const std::string& topic, const deadline& until);
+  caf::expected<int32_t> count(client_handle& asking, const std::string& topic,
+                               const deadline& until);
 
   // -- cluster_topics.cpp ----------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ caf::error cluster::create_topic(const std::string& topic, int32_t partitions,
 }
 
 caf::expected<bool> cluster::impl::has_controller(const deadline& until) {
-  auto answer = ask_until(client.get(), {}, until);
+  auto answer = ask_until(client, {}, until);
   if (!answer)
     return std::move(answer.error());
   auto controller = rd_kafka_controllerid(client.get(), until.left_ms());
@@ -99,7 +99,7 @@ caf::error cluster::impl::create(const std::string& topic, int32_t partitions,
 // A topic that was just created is unknown to a broker for a moment.
 caf::error cluster::impl::wait_for(const std::string& topic, const deadline& until) {
   for (;;) {
-    auto found = count(client.get(), topic, until);
+    auto found = count(client, topic, until);
     if (found)
       return {};
     if (found.error() != errc::topic_missing || until.passed())
@@ -114,12 +114,12 @@ caf::error cluster::impl::create_by_asking(const std::string& topic, int32_t par
   if (auto checked = describe_topic(topic, partitions, {}, "cannot create topic " + topic);
       !checked)
     return std::move(checked.error());
-  if (auto existing = count(client.get(), topic, until))
+  if (auto existing = count(client, topic, until))
     return {};
   auto asking = connect(true);
   if (!asking)
     return std::move(asking.error());
-  auto found = count(asking->get(), topic, until);
+  auto found = count(*asking, topic, until);
   if (!found)
     return std::move(found.error());
   if (*found == partitions)

@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""What a broker that is gone for a while does to a worker: nothing, but that it waits."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+from program import keyloom, new_topic, report, started
+
+BROKER = pathlib.Path(__file__).resolve().parents[2] / "tools/broker.sh"
+# Longer than broker.session.timeout.ms: its controller then takes the broker out of the cluster, which for a moment
+# has none.
+FROZEN = 12  # seconds
+
+
+class Outage(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.environment = os.environ | {"KEYLOOM_BROKER_DIR": folder.name}
+        self.addCleanup(self.broker, "stop")
+        self.address = self.broker("start").splitlines()[-1]
+        self.pid = int((pathlib.Path(folder.name) / "pid").read_text())
+
+    def broker(self, verb):
+        return subprocess.run([BROKER, verb], env=self.environment, capture_output=True, text=True, check=True).stdout
+
+    def test_a_worker_comes_to_the_end_when_the_broker_was_out_of_the_cluster_for_a_while(self):
+        topic, out, group = new_topic("outage"), new_topic("out"), new_topic("group")
+        at = ("--brokers", self.address)
+        loaded = keyloom("load", *at, "--topic", topic, "--records", 4000, "--keys", 100, "--partitions", 3)
+        self.assertEqual(loaded.returncode, 0, loaded.stderr)
+        worker = started("work", *at, "--topic", topic, "--group", group, "--out", out, "--processor", "blocking",
+                         "--delay-ms", 3, "--concurrency", 4, "--until-end", "--json")
+        while "assigned" not in worker.stderr.readline():
+            pass
+        os.kill(self.pid, signal.SIGSTOP)
+        time.sleep(FROZEN)  # what is tested
+        os.kill(self.pid, signal.SIGCONT)
+        _, err = worker.communicate(timeout=120)
+        self.assertEqual(worker.returncode, 0, err)
+        verified = report(keyloom("verify", *at, "--topic", topic, "--out", out, "--json"))
+        self.assertEqual((verified["lost"], verified["out_of_order"], verified["foreign"]), (0, 0, 0))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
