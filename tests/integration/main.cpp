@@ -4,14 +4,19 @@
 #include <catch2/catch.hpp>
 
 #include "tests/integration/child_worker.hpp"
+#include "tests/integration/remote_node.hpp"
 #include "tests/integration/test_messages.hpp"
 
 #include <keyloom/exec_main.hpp>
+
+#include <cstdlib>
 
 int main(int argc, char** argv) {
   caf::init_global_meta_objects<caf::id_block::keyloom_test>();
   keyloom::init_global_meta_objects();
   if (argc > 1 && std::string_view{argv[1]} == keyloom::test::child_flag)
     return keyloom::test::run_child({argv + 2, argv + argc});
+  if (const auto* port = std::getenv("KEYLOOM_TEST_NODE"))
+    return keyloom::test::run_remote_node(port);
   return Catch::Session().run(argc, argv);
 }
