@@ -7,8 +7,8 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr std::chrono::milliseconds report_interval{1};
-/// The clock is read once for so many jobs: a compute function is often shorter than a look at it.
-constexpr uint32_t jobs_per_look = 16;
+/// The clock is read once for so many calls: a compute function is often shorter than a look at it.
+constexpr uint32_t calls_per_look = 16;
 
 } // namespace
 
@@ -24,12 +24,11 @@ void lane_state::work(core::run jobs) {
   auto& stages = memory->source().stages;
   auto report_at = steady_clock::now() + report_interval;
   core::run done;
-  while (auto* j = jobs.take()) {
+  for (uint32_t calls = 1; !jobs.empty(); ++calls) {
     if (memory->given_up())
       return;
-    core::process(*stages[j->stage], *j);
-    done.append(*j);
-    if (done.count % jobs_per_look == 0 && !jobs.empty() && steady_clock::now() >= report_at) {
+    core::process_next(*stages[jobs.first->stage], jobs, done);
+    if (calls % calls_per_look == 0 && !jobs.empty() && steady_clock::now() >= report_at) {
       done.memory = memory;
       memory->back().finished(std::exchange(done, core::run{}));
       report_at = steady_clock::now() + report_interval;

@@ -41,6 +41,19 @@ class context : public context_base {
 public:
   using context_base::context_base;
 
+  /// Keeps the event open for work done by hand, outside of any stage: call the completion when it
+  /// is done, once, from any thread; `finalizer(context<Store>&) -> outcome` is then called in the
+  /// partition. Dropped when this turn fails. The turn returns `incomplete`.
+  template <class Finalizer>
+  job_completion job_complete(Finalizer finalizer) {
+    static_assert(std::is_invocable_r_v<outcome, Finalizer&, context&>,
+                  "the finalizer of job_complete takes (context<Store>&) and returns an outcome");
+    return turn_->job_complete([f = std::move(finalizer)](detail::turn& later) mutable -> outcome {
+      context ctx{later};
+      return f(ctx);
+    });
+  }
+
   /// The partition's store. Const: change it with `record_change`.
   const Store& store() const {
     static_assert(!std::same_as<Store, no_store>, "this event_source has no store: name its type, "

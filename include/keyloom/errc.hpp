@@ -29,7 +29,7 @@ enum class errc : uint8_t {
   no_handler,
   /// A handler threw an exception.
   handler_failed,
-  /// A processor threw an exception.
+  /// A processor threw an exception, or had no result for each job of its run.
   processor_failed,
   /// A finalizer threw an exception.
   finalizer_failed,

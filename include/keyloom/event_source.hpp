@@ -147,6 +147,13 @@ private:
       using bound = typename Processor::template bound<Job, Result>;
       return add_typed<Job, Result>(std::move(name), bound{std::move(processor)},
                                     std::move(finalizer), options);
+    } else if constexpr (Processor::by_run) {
+      static_assert(detail::processes_runs<decltype(processor.runs.call), Job, Result>,
+                    "a by_run processor takes (std::string_view key, std::span<Job* const>) and "
+                    "returns std::vector<Result>, caf::expected of it, or "
+                    "std::vector<caf::expected<Result>>; without a result nothing or caf::error");
+      return add_typed<Job, Result>(std::move(name), std::move(processor), std::move(finalizer),
+                                    options);
     } else {
       static_assert(detail::processes<decltype(processor.call), Job, Result>,
                     "a processor takes (std::string_view key, Job&) and returns Result or "

@@ -6,6 +6,7 @@
 #include <keyloom/context.hpp>
 #include <keyloom/event_source.hpp>
 #include <keyloom/exec_main.hpp>
+#include <keyloom/job_completion.hpp>
 #include <keyloom/outcome.hpp>
 #include <keyloom/preset.hpp>
 #include <keyloom/processor.hpp>

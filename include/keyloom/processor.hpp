@@ -5,6 +5,13 @@
 // f takes (std::string_view key, Job&) and returns the stage's result or caf::expected of it. Calls
 // of one key never overlap and come in the order the jobs were scheduled; calls of different keys
 // run at once, so what f shares must be safe to share. The key is valid during the call.
+//
+// With `by_run(f)` one call takes all jobs of a key that came together, so a hot key is not one
+// call at a time any more: blocking(by_run(f)), compute(by_run(f)). f takes (std::string_view key,
+// std::span<Job* const> jobs) and returns a result for each job, in their order:
+// std::vector<Result>, caf::expected of it, or std::vector<caf::expected<Result>>. In a stage
+// without results it returns nothing, a caf::error, or std::vector<caf::expected<void>>. A call
+// that throws, fails, or answers with another number of results fails all its jobs.
 #pragma once
 
 #include <caf/expected.hpp>
@@ -18,10 +25,30 @@ namespace keyloom {
 
 enum class processor_kind : uint8_t { compute, blocking, actor };
 
+/// What `by_run` returns.
+template <class Function>
+struct run_function {
+  Function call;
+};
+
+/// Lets one call of `f` take all jobs of a key that came together.
+template <class Function>
+auto by_run(Function&& f) {
+  return run_function<std::decay_t<Function>>{std::forward<Function>(f)};
+}
+
 template <processor_kind Kind, class Function>
 struct function_processor {
   static constexpr processor_kind kind = Kind;
+  static constexpr bool by_run = false;
   Function call;
+};
+
+template <processor_kind Kind, class Function>
+struct function_processor<Kind, run_function<Function>> {
+  static constexpr processor_kind kind = Kind;
+  static constexpr bool by_run = true;
+  run_function<Function> runs;
 };
 
 template <class Function>
@@ -38,12 +65,14 @@ auto compute(Function&& f) {
 
 namespace detail {
 
+/// What a function may return where the result of a stage is expected.
+template <class Returned, class Result>
+concept result_of = std::convertible_to<Returned, caf::expected<Result>>
+                    || (std::is_void_v<Returned> && std::is_void_v<Result>);
+
 template <class Function, class Job, class Result>
-concept processes
-  = std::invocable<Function&, std::string_view, Job&>
-    && (std::is_void_v<Result>
-        || std::convertible_to<std::invoke_result_t<Function&, std::string_view, Job&>,
-                               caf::expected<Result>>);
+concept processes = std::invocable<Function&, std::string_view, Job&>
+                    && result_of<std::invoke_result_t<Function&, std::string_view, Job&>, Result>;
 
 } // namespace detail
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <keyloom/context.hpp>
+#include <keyloom/detail/run_results.hpp>
 #include <keyloom/detail/stage_base.hpp>
 
 #include <functional>
@@ -22,7 +23,29 @@ public:
   /// without one) means no order: the job is a key of its own; an empty key is a key. Returns
   /// `incomplete`, for the turn to return.
   outcome schedule(context_base& ctx, std::string_view key, Job&& job) const {
-    auto& turn = ctx.impl();
+    auto& blank = blank_job(ctx.impl(), key);
+    fill_(blank, std::move(job));
+    return ctx.impl().submit(blank);
+  }
+
+  outcome schedule(context_base& ctx, std::string_view key, const Job& job) const {
+    return schedule(ctx, key, Job{job});
+  }
+
+  /// Waits behind all earlier jobs of `key` in this stage and does nothing: no call, no finalizer.
+  /// For events that need no work but must not be complete before those jobs, as where finalizers
+  /// write the store. Returns `incomplete`, for the turn to return.
+  outcome pass(context_base& ctx, std::string_view key) const {
+    auto& blank = blank_job(ctx.impl(), key);
+    blank.pass = true;
+    return ctx.impl().submit(blank);
+  }
+
+  /// The stage's place among those of its source.
+  uint32_t index() const { return index_; }
+
+private:
+  detail::job& blank_job(detail::turn& turn, std::string_view key) const {
     auto& blank = turn.blank_job(index_);
     auto& input = turn.input();
     if (key.data() == input.key.data() && key.size() == input.key.size() && input.has_key()) {
@@ -36,15 +59,9 @@ public:
       blank.key = blank.own_key;
       blank.key_hash = std::hash<std::string_view>{}(key);
     }
-    fill_(blank, std::move(job));
-    return turn.submit(blank);
+    return blank;
   }
 
-  outcome schedule(context_base& ctx, std::string_view key, const Job& job) const {
-    return schedule(ctx, key, Job{job});
-  }
-
-private:
   uint32_t index_;
   void (*fill_)(detail::job&, Job&&);
 };
@@ -67,15 +84,15 @@ public:
 
   typed_stage(std::string name, const stage_options& options, Processor processor,
               Finalizer finalizer)
-    : stage_base(std::move(name), Processor::kind, options), processor_(std::move(processor)),
-      finalizer_(std::move(finalizer)) {}
+    : stage_base(std::move(name), Processor::kind, options, by_run),
+      processor_(std::move(processor)), finalizer_(std::move(finalizer)) {}
 
   static void fill(job& j, Job&& payload) { cast(j).payload.emplace(std::move(payload)); }
 
   std::unique_ptr<job> make_job() const override { return std::make_unique<job_type>(); }
 
   void process(job& j) override {
-    if constexpr (Processor::kind != processor_kind::actor) {
+    if constexpr (Processor::kind != processor_kind::actor && !by_run) {
       auto& typed = cast(j);
       using returned = decltype(processor_.call(j.key, *typed.payload));
       if constexpr (std::is_void_v<returned>) {
@@ -85,6 +102,11 @@ public:
         typed.result.emplace(processor_.call(j.key, *typed.payload));
       }
     }
+  }
+
+  void process_run(std::span<job* const> jobs) override {
+    if constexpr (by_run)
+      call_with_run<Job, Result>(processor_.runs.call, name(), jobs);
   }
 
   void fail(job& j, caf::error reason) override { cast(j).result.emplace(std::move(reason)); }
@@ -112,6 +134,8 @@ public:
   }
 
 private:
+  static constexpr bool by_run = requires { requires Processor::by_run; };
+
   static job_type& cast(job& j) { return static_cast<job_type&>(j); }
 
   Processor processor_;

@@ -23,7 +23,7 @@ partition::partition(std::string topic, int32_t number, int64_t position, shared
   auto& stages = common_.source->stages;
   stages_.reserve(stages.size());
   for (uint32_t i = 0; i < stages.size(); ++i)
-    stages_.emplace_back(i, stages[i]->kind(), common_.stages[i], out_.runs);
+    stages_.emplace_back(i, *stages[i], common_.stages[i], out_.runs);
   meter_.position = position;
   meter_.committable = position;
 }
@@ -109,6 +109,14 @@ void partition::retry_unsent() {
     if (ev.unacknowledged == 0 && !ev.refused)
       out(ev);
   }
+  take_backlog_in();
+  settle();
+}
+
+void partition::limits_changed() {
+  if (given_up())
+    return;
+  now_ = out_.clock.now();
   take_backlog_in();
   settle();
 }

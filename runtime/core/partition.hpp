@@ -44,6 +44,9 @@ public:
   partition(std::string topic, int32_t number, int64_t position, shared common,
             partition_meter& meter, ports out);
 
+  /// Whoever still works for it drops its results.
+  ~partition() { memory_->give_up(); }
+
   /// Makes the store and lets the poller take records in.
   void open();
 
@@ -58,6 +61,9 @@ public:
 
   /// Tries again what the producer's queue had no room for.
   void retry_unsent();
+
+  /// Takes in what the stages' limits allow now.
+  void limits_changed();
 
   /// Stops the partition for good: nothing more is taken in or released; what is with the producer
   /// may get out.
@@ -98,14 +104,16 @@ private:
   void forward(outgoing_record&& rec) override { turn_outputs_.push_back(std::move(rec)); }
   detail::job& blank_job(uint32_t stage) override { return memory_->make_job(stage); }
   outcome submit(detail::job& filled) override;
+  job_completion job_complete(std::function<outcome(detail::turn&)> finalizer) override;
   void* store() override { return store_.get(); }
   void store_changes() override { store_changed_ = true; }
 
   // -- turns (partition_turns.cpp) ---------------------------------------------------------------
   void handle(event& ev);
   outcome call_handler(const record& rec);
-  outcome call_finalizer(detail::stage_base& stage, detail::job& j);
+  outcome call_finalizer(detail::job& j);
   void finalize(detail::job& j);
+  void end_pass(detail::job& pass);
   void end_turn(event& ev, outcome result, const detail::job* j);
   void keep_turn(event& ev);
   void undo_turn();
@@ -150,6 +158,8 @@ private:
   event* current_ = nullptr;
   std::vector<outgoing_record> turn_outputs_;
   run turn_jobs_;
+  std::vector<completable_job*>
+    turn_completables_; ///< not linked: their completions may be called during the turn
   bool store_changed_ = false;
 
   // what the meters do not know yet

@@ -35,8 +35,11 @@ outcome partition::call_handler(const record& rec) try {
   return outcome{errc::handler_failed, "the handler threw something that is no std::exception"};
 }
 
-outcome partition::call_finalizer(detail::stage_base& stage, detail::job& j) try {
-  return stage.finalize(*this, j);
+outcome partition::call_finalizer(detail::job& j) try {
+  if (j.stage != detail::job::no_stage)
+    return common_.source->stages[j.stage]->finalize(*this, j);
+  auto& by_hand = static_cast<completable_job&>(j);
+  return by_hand.failure ? outcome{std::move(by_hand.failure)} : by_hand.finish(*this);
 } catch (const std::exception& ex) {
   return outcome{errc::finalizer_failed, std::string{"the finalizer threw: "} + ex.what()};
 } catch (...) {
@@ -48,27 +51,51 @@ outcome partition::submit(detail::job& filled) {
   return incomplete;
 }
 
+job_completion partition::job_complete(std::function<outcome(detail::turn&)> finalizer) {
+  auto& j = memory_->make_completable(std::move(finalizer));
+  turn_completables_.push_back(&j);
+  return job_completion{j.way_back};
+}
+
 void partition::finalize(detail::job& j) {
+  if (j.origin == nullptr) { // done by hand while its turn failed
+    memory_->recycle(j);
+    return;
+  }
   auto& ev = *j.origin;
   --ev.open_jobs;
   --open_jobs_;
-  if (stopped() || ev.failed) {
-    stages_[j.stage].done(j);
-    memory_->recycle(j);
-    if (!stopped() && ev.open_jobs == 0)
-      complete(ev);
-    return;
+  auto ended = stopped() || ev.failed;
+  auto result = keyloom::complete;
+  if (!ended) {
+    current_ = &ev;
+    store_changed_ = false;
+    result = call_finalizer(j);
   }
-  current_ = &ev;
-  store_changed_ = false;
-  auto result = call_finalizer(*common_.source->stages[j.stage], j);
-  stages_[j.stage].done(j);
-  end_turn(ev, std::move(result), &j);
+  run passes;
+  if (j.stage != detail::job::no_stage)
+    stages_[j.stage].done(j, passes);
+  if (!ended)
+    end_turn(ev, std::move(result), &j);
+  else if (!stopped() && ev.open_jobs == 0)
+    complete(ev);
   memory_->recycle(j);
+  while (auto* pass = passes.take())
+    end_pass(*pass);
+}
+
+void partition::end_pass(detail::job& pass) {
+  auto& ev = *pass.origin;
+  --ev.open_jobs;
+  --open_jobs_;
+  memory_->recycle(pass);
+  if (!stopped() && ev.open_jobs == 0)
+    complete(ev);
 }
 
 void partition::end_turn(event& ev, outcome result, const detail::job* j) {
-  if (result.is_incomplete() && ev.open_jobs == 0 && turn_jobs_.empty())
+  if (result.is_incomplete() && ev.open_jobs == 0 && turn_jobs_.empty()
+      && turn_completables_.empty())
     result = outcome{errc::nothing_pending,
                      "the turn returned incomplete, but no job is pending that could complete "
                      "the event; return complete, or what schedule() returned"};
@@ -90,17 +117,33 @@ void partition::keep_turn(event& ev) {
     turn_outputs_.clear();
   }
   while (auto* j = turn_jobs_.take()) {
+    auto& stage = stages_[j->stage];
+    if (j->pass && !stage.add_pass(*j)) {
+      memory_->recycle(*j);
+      continue;
+    }
+    if (!j->pass)
+      stage.add(*j, memory_);
     j->origin = &ev;
     ++ev.open_jobs;
     ++open_jobs_;
-    stages_[j->stage].add(*j, memory_);
   }
+  for (auto* j : turn_completables_) {
+    j->origin = &ev;
+    ++ev.open_jobs;
+    ++open_jobs_;
+  }
+  turn_completables_.clear();
 }
 
 void partition::undo_turn() {
   turn_outputs_.clear();
   while (auto* j = turn_jobs_.take())
     memory_->recycle(*j);
+  for (auto* j : turn_completables_)
+    if (j->way_back->cancel())
+      memory_->recycle(*j);
+  turn_completables_.clear();
 }
 
 caf::error partition::located(const event& ev, const detail::job* j,
@@ -108,11 +151,13 @@ caf::error partition::located(const event& ev, const detail::job* j,
   auto& rec = ev.record();
   auto text = "topic " + topic_ + ", partition " + std::to_string(number_) + ", offset "
               + std::to_string(rec.offset);
-  if (j != nullptr)
+  if (j != nullptr && j->stage != detail::job::no_stage)
     text += ", key '" + std::string{j->key} + "', stage '"
             + common_.source->stages[j->stage]->name() + "'";
   else
     text += rec.has_key() ? ", key '" + std::string{rec.key} + "'" : std::string{", no key"};
+  if (j != nullptr && j->stage == detail::job::no_stage)
+    text += ", job_complete";
   auto code = j != nullptr ? errc::finalizer_failed : errc::handler_failed;
   if (reason.category() == caf::type_id_v<errc>)
     code = static_cast<errc>(reason.code());

@@ -20,6 +20,10 @@ caf::error check(const detail::stage_base& stage) {
     return wrong(stage.name(), "a compute stage has no timeout, because its function must not "
                                "wait for anything; leave the timeout out, or make the processor "
                                "blocking(f)");
+  if (stage.by_run() && stage.mode() == stage_mode::unordered)
+    return wrong(stage.name(), "by_run takes the jobs of a key together, but in mode unordered no "
+                               "jobs belong together; choose by_key or by_partition, or a function "
+                               "that takes one job");
   return {};
 }
 

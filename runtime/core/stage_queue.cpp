@@ -2,51 +2,72 @@
 
 namespace keyloom::core {
 
-stage_queue::stage_queue(uint32_t stage, processor_kind kind, stage_meter& shared, run_port& port)
-  : stage_(stage), kind_(kind), shared_(&shared), port_(&port) {
+namespace {
+
+/// The low bits choose slots in hash tables; take others here.
+uint32_t lane_of(uint64_t hash) {
+  return (hash >> 40) % stage_queue::lanes;
+}
+
+} // namespace
+
+stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
+                         run_port& port)
+  : stage_(stage), kind_(definition.kind()), mode_(definition.mode()),
+    in_slots_(kind_ != processor_kind::compute
+              || (definition.by_run() && mode_ == stage_mode::by_key)),
+    shared_(&shared), port_(&port), next_lane_(stage % lanes) {
   // nop
 }
 
 void stage_queue::add(detail::job& j, const work_memory_ptr& memory) {
-  ++jobs_;
-  ++unpublished_;
-  if (kind_ != processor_kind::compute) {
-    add_to_slot(j, memory);
-    return;
+  count(1);
+  auto& at = place_for(j);
+  ++at.added;
+  if (at.pending.empty()) {
+    at.pending.memory = memory;
+    if (in_slots_)
+      touched_.push_back(j.slot);
   }
-  // The low bits choose slots in hash tables; take others here.
-  auto& lane = lane_runs_[(j.key_hash >> 40) % lanes];
-  if (lane.empty())
-    lane.memory = memory;
-  lane.append(j);
+  at.pending.append(j);
+}
+
+bool stage_queue::add_pass(detail::job& j) {
+  auto* at = taken_place(j);
+  if (at == nullptr || at->done == at->added)
+    return false;
+  count(1);
+  j.behind = at->added;
+  at->passes.append(j);
+  return true;
 }
 
 void stage_queue::flush() {
-  for (uint32_t i = 0; i < lanes; ++i)
-    if (!lane_runs_[i].empty())
-      port_->to_lane(i, std::exchange(lane_runs_[i], run{}));
-  for (auto index : touched_)
-    port_->to_key(stage_, index, std::exchange(slots_[index].pending, run{}));
+  for (auto index : touched_) {
+    auto& from = slots_[index];
+    if (kind_ == processor_kind::compute)
+      lane_places_[lane_of(from.hash)].pending.append(std::exchange(from.pending, run{}));
+    else
+      port_->to_key(stage_, index, std::exchange(from.pending, run{}));
+  }
   touched_.clear();
+  for (uint32_t i = 0; i < lanes; ++i)
+    if (auto& jobs = lane_places_[i].pending; !jobs.empty())
+      port_->to_lane(i, std::exchange(jobs, run{}));
   if (unpublished_ != 0 && !given_up_)
     shared_->jobs.fetch_add(std::exchange(unpublished_, 0), std::memory_order_relaxed);
 }
 
-void stage_queue::done(detail::job& j) {
-  --jobs_;
-  --unpublished_;
-  if (kind_ == processor_kind::compute)
-    return;
-  auto& slot = slots_[j.slot];
-  if (--slot.out > 0)
-    return;
-  if (slot.keyed)
-    keys_.erase(slot);
-  --slots_used_;
-  free_.push_back(slot.index);
-  if (!given_up_)
-    shared_->keys.fetch_sub(1, std::memory_order_relaxed);
-  port_->key_idle(stage_, slot.index);
+void stage_queue::done(detail::job& j, run& passes) {
+  count(-1);
+  auto& at = in_slots_ ? static_cast<place&>(slots_[j.slot]) : lane_places_[j.slot];
+  ++at.done;
+  while (!at.passes.empty() && at.passes.first->behind <= at.done) {
+    count(-1);
+    passes.append(*at.passes.take());
+  }
+  if (in_slots_ && at.done == at.added)
+    free_slot(slots_[j.slot]);
 }
 
 bool stage_queue::accepts(const stage_limits& limits) const {
@@ -67,37 +88,81 @@ void stage_queue::give_up() {
   shared_->keys.fetch_sub(slots_used_, std::memory_order_relaxed);
 }
 
-void stage_queue::add_to_slot(detail::job& j, const work_memory_ptr& memory) {
-  auto keyed = j.key.data()
-               != nullptr; // without a key there is no order: each such job is a key of its own
-  auto* slot = keyed ? keys_.find(j.key, j.key_hash) : nullptr;
-  if (slot == nullptr)
-    slot = &slot_for(j);
-  j.slot = slot->index;
-  ++slot->out;
-  if (slot->pending.empty()) {
-    slot->pending.memory = memory;
-    touched_.push_back(slot->index);
+/// The place of a job that is added; takes a slot when its key has none.
+stage_queue::place& stage_queue::place_for(detail::job& j) {
+  if (!in_slots_) {
+    j.slot = lane_for(j);
+    return lane_places_[j.slot];
   }
-  slot->pending.append(j);
+  auto* taken = taken_slot(j);
+  if (taken == nullptr)
+    taken = &take_slot(j);
+  j.slot = taken->index;
+  return *taken;
 }
 
-stage_queue::key_slot& stage_queue::slot_for(const detail::job& j) {
+/// Where a pass would have to wait; null: nowhere, it has no order, or nothing is before it.
+stage_queue::place* stage_queue::taken_place(const detail::job& j) {
+  auto keyless = j.key.data() == nullptr;
+  if (mode_ == stage_mode::unordered || (mode_ == stage_mode::by_key && keyless))
+    return nullptr;
+  if (in_slots_)
+    return taken_slot(j);
+  return &lane_places_[lane_for(j)];
+}
+
+uint32_t stage_queue::lane_for(const detail::job& j) {
+  if (mode_ == stage_mode::by_partition)
+    return stage_ % lanes;
+  if (mode_ == stage_mode::unordered || j.key.data() == nullptr)
+    return next_lane_++ % lanes;
+  return lane_of(j.key_hash);
+}
+
+stage_queue::slot* stage_queue::taken_slot(const detail::job& j) const {
+  if (mode_ == stage_mode::by_partition)
+    return only_;
+  if (mode_ == stage_mode::unordered || j.key.data() == nullptr)
+    return nullptr;
+  return keys_.find(j.key, j.key_hash);
+}
+
+stage_queue::slot& stage_queue::take_slot(const detail::job& j) {
   if (free_.empty()) {
     auto& fresh = slots_.emplace_back();
     fresh.index = static_cast<uint32_t>(slots_.size() - 1);
     free_.push_back(fresh.index);
   }
-  auto& slot = slots_[free_.back()];
+  auto& taken = slots_[free_.back()];
   free_.pop_back();
-  slot.key.assign(j.key);
-  slot.hash = j.key_hash;
-  slot.keyed = j.key.data() != nullptr;
-  if (slot.keyed)
-    keys_.insert(slot);
+  taken.hash = j.key.data() != nullptr ? j.key_hash : uint64_t{next_lane_++} << 40;
+  taken.keyed = mode_ == stage_mode::by_key && j.key.data() != nullptr;
+  if (taken.keyed) {
+    taken.key.assign(j.key);
+    keys_.insert(taken);
+  }
+  if (mode_ == stage_mode::by_partition)
+    only_ = &taken;
   ++slots_used_;
   shared_->keys.fetch_add(1, std::memory_order_relaxed);
-  return slot;
+  return taken;
+}
+
+void stage_queue::free_slot(slot& freed) {
+  if (freed.keyed)
+    keys_.erase(freed);
+  only_ = nullptr;
+  --slots_used_;
+  free_.push_back(freed.index);
+  if (!given_up_)
+    shared_->keys.fetch_sub(1, std::memory_order_relaxed);
+  if (kind_ != processor_kind::compute)
+    port_->key_idle(stage_, freed.index);
+}
+
+void stage_queue::count(int64_t jobs) {
+  jobs_ += static_cast<uint64_t>(jobs);
+  unpublished_ += jobs;
 }
 
 } // namespace keyloom::core

@@ -1,10 +1,19 @@
 // The jobs of one partition for one stage, on their way out. Jobs scheduled while a batch is
 // handled are gathered and leave together at `flush`, as runs: one message for many jobs.
 //
-// A compute stage sends them to *lanes*: a key always takes the same lane, which keeps its order
-// without a look-up. Other stages send each key's run to the key's *slot*, which the run port backs
-// with a leased key actor; a slot is taken while its key has jobs out (I3: the slot's runs are
-// worked on one at a time, in order). One thread.
+// Jobs that must be worked on one after the other have a *place* in common, where they are worked
+// on in the order scheduled (I3). A place is a lane or a slot:
+//   lanes   for compute stages; a few for all stages of the partition. A key always takes the same
+//           lane, which keeps its order without a look-up.
+//   slots   for all others, and for compute stages that take a key's whole run at once. The run
+//           port backs a slot with a leased key actor while it has jobs out; a lane gets a slot's
+//           jobs in one piece.
+// The stage's mode says which jobs share a place: those of a key (by_key), all (by_partition: one
+// slot or lane, with jobs of several keys), none (unordered: a slot for each, or lanes in turn). A
+// job without a key is a key of its own.
+//
+// A *pass* is a job that does nothing but wait its turn. It never leaves: it waits at its place
+// until all jobs before it are done, whoever works on them. One thread.
 #pragma once
 
 #include "runtime/core/key_table.hpp"
@@ -18,17 +27,23 @@ public:
   /// Compute stages use this many lanes of a partition; more only adds wake-ups (FACTS: 2 is best).
   static constexpr uint32_t lanes = 2;
 
-  stage_queue(uint32_t stage, processor_kind kind, stage_meter& shared, run_port& port);
+  stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
+              run_port& port);
   stage_queue(stage_queue&&) = default;
 
-  /// Puts a job behind all earlier ones of its key.
+  /// Puts a job behind all earlier ones of its place.
   void add(detail::job& j, const work_memory_ptr& memory);
+
+  /// Puts a pass behind all earlier jobs of its place; `done` gives it back. False: there are none,
+  /// so it is over at once and was not taken.
+  bool add_pass(detail::job& j);
 
   /// Sends what was added since the last time.
   void flush();
 
-  /// The job has been worked on and finalized.
-  void done(detail::job& j);
+  /// The job has been worked on and finalized. Appends the passes whose turn has come to `passes`;
+  /// they are not in the stage any more.
+  void done(detail::job& j, run& passes);
 
   /// False when the stage has as much as `limits` allow; never while this partition has nothing in
   /// it, so that every partition gets on.
@@ -41,28 +56,42 @@ public:
   uint32_t index() const { return stage_; }
 
 private:
-  struct key_slot {
+  struct place {
+    uint64_t added = 0;
+    uint64_t done = 0;
+    run pending; ///< added since the last flush
+    run passes;  ///< oldest first
+  };
+
+  struct slot : place {
     std::string key;
     uint64_t hash = 0;
     uint32_t index = 0;
-    uint32_t out = 0; ///< jobs added and not done
-    bool keyed = true;
-    run pending; ///< added since the last flush
+    bool keyed = false; ///< in `keys_`
   };
 
-  void add_to_slot(detail::job& j, const work_memory_ptr& memory);
-  key_slot& slot_for(const detail::job& j);
+  place& place_for(detail::job& j);
+  place* taken_place(const detail::job& j);
+  uint32_t lane_for(const detail::job& j);
+  slot* taken_slot(const detail::job& j) const;
+  slot& take_slot(const detail::job& j);
+  void free_slot(slot& freed);
+  void count(int64_t jobs);
 
   uint32_t stage_;
   processor_kind kind_;
+  stage_mode mode_;
+  bool in_slots_;
   stage_meter* shared_;
   run_port* port_;
-  uint64_t jobs_ = 0;
+  uint64_t jobs_ = 0;       // and passes
   int64_t unpublished_ = 0; // change of jobs_ that `shared_` does not know yet
-  run lane_runs_[lanes];
-  key_table<key_slot> keys_;
-  std::deque<key_slot> slots_;
+  place lane_places_[lanes];
+  uint32_t next_lane_ = 0; // for jobs that may take any
+  key_table<slot> keys_;
+  std::deque<slot> slots_;
   std::vector<uint32_t> free_;
+  slot* only_ = nullptr; // by_partition: while it is taken
   int64_t slots_used_ = 0;
   bool given_up_ = false;
   std::vector<uint32_t> touched_; // slots with pending jobs

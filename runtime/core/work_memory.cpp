@@ -52,22 +52,85 @@ detail::job& work_memory::make_job(uint32_t stage) {
   return j;
 }
 
-void work_memory::recycle(detail::job& j) {
-  plan_->stages[j.stage]->clear(j);
-  j.origin = nullptr;
-  j.next = free_jobs_[j.stage];
-  free_jobs_[j.stage] = &j;
+completable_job& work_memory::make_completable(std::function<outcome(detail::turn&)> finish) {
+  if (home_ == nullptr)
+    home_ = std::make_shared<home_gate>(*this);
+  if (free_completables_ == nullptr) {
+    free_completables_ = &completables_.emplace_back();
+    free_completables_->stage = detail::job::no_stage;
+  }
+  auto& j = *free_completables_;
+  free_completables_ = static_cast<completable_job*>(std::exchange(j.next, nullptr));
+  j.finish = std::move(finish);
+  j.way_back = std::make_shared<completion>(home_, j);
+  return j;
 }
 
-void process(detail::stage_base& stage, detail::job& j) noexcept {
+void work_memory::recycle(detail::job& j) {
+  j.origin = nullptr;
+  j.pass = false;
+  if (j.stage == detail::job::no_stage) {
+    auto& by_hand = static_cast<completable_job&>(j);
+    by_hand.finish = nullptr;
+    by_hand.failure = {};
+    by_hand.way_back = nullptr;
+    by_hand.next = std::exchange(free_completables_, &by_hand);
+    return;
+  }
+  plan_->stages[j.stage]->clear(j);
+  j.next = std::exchange(free_jobs_[j.stage], &j);
+}
+
+void work_memory::give_up() {
+  given_up_.store(true, std::memory_order_release);
+  if (home_ != nullptr)
+    home_->close();
+}
+
+namespace {
+
+bool belong_together(const detail::job& a, const detail::job& b) {
+  return a.stage == b.stage && a.key_hash == b.key_hash && a.key.data() != nullptr
+         && b.key.data() != nullptr && a.key == b.key;
+}
+
+/// The error of a call that threw; inside of a handler.
+caf::error what_was_thrown() {
   try {
-    stage.process(j);
+    throw;
   } catch (const std::exception& ex) {
-    stage.fail(j, caf::make_error(errc::processor_failed,
-                                  std::string{"the processor threw: "} + ex.what()));
+    return caf::make_error(errc::processor_failed,
+                           std::string{"the processor threw: "} + ex.what());
   } catch (...) {
-    stage.fail(j, caf::make_error(errc::processor_failed,
-                                  "the processor threw something that is no std::exception"));
+    return caf::make_error(errc::processor_failed,
+                           "the processor threw something that is no std::exception");
+  }
+}
+
+} // namespace
+
+void process_next(detail::stage_base& stage, run& jobs, run& done) noexcept {
+  auto* first = jobs.take();
+  done.append(*first);
+  if (!stage.by_run()) {
+    try {
+      stage.process(*first);
+    } catch (...) {
+      stage.fail(*first, what_was_thrown());
+    }
+    return;
+  }
+  std::vector<detail::job*> together{first};
+  while (!jobs.empty() && belong_together(*first, *jobs.first)) {
+    together.push_back(jobs.take());
+    done.append(*together.back());
+  }
+  try {
+    stage.process_run(together);
+  } catch (...) {
+    auto reason = what_was_thrown();
+    for (auto* j : together)
+      stage.fail(*j, reason);
   }
 }
 

@@ -5,9 +5,9 @@
 // their reference) is marked below.
 #pragma once
 
+#include "runtime/core/completable_job.hpp"
 #include "runtime/core/event.hpp"
 #include "runtime/core/plan.hpp"
-#include "runtime/core/return_port.hpp"
 
 #include <atomic>
 #include <deque>
@@ -28,10 +28,11 @@ public:
   event& make_event();
   void recycle(event& ev);
   detail::job& make_job(uint32_t stage);
+  completable_job& make_completable(std::function<outcome(detail::turn&)> finish);
   void recycle(detail::job& j);
 
-  /// No call that has not begun may begin.
-  void give_up() { given_up_.store(true, std::memory_order_release); }
+  /// No call that has not begun may begin, and no job that is done by hand comes back.
+  void give_up();
 
   /// Sets the way back; before the first job leaves.
   void returns_to(std::shared_ptr<return_port> port) { back_ = std::move(port); }
@@ -50,6 +51,9 @@ private:
   event* free_events_ = nullptr;
   std::vector<std::unique_ptr<detail::job>> jobs_;
   std::vector<detail::job*> free_jobs_; // by stage
+  std::deque<completable_job> completables_;
+  completable_job* free_completables_ = nullptr;
+  std::shared_ptr<home_gate> home_; // made for the first completable job
   std::atomic<bool> given_up_ = false;
   std::shared_ptr<return_port> back_;
   std::function<void()> gone_;
@@ -95,8 +99,9 @@ struct run {
   }
 };
 
-/// Calls the stage's function for a job; what it throws becomes the job's result. The processor's
-/// thread.
-void process(detail::stage_base& stage, detail::job& j) noexcept;
+/// One call of the function of `stage`: for the first of `jobs`, or, by run, for the first ones of
+/// the same stage and key. Moves them to `done`. What it throws becomes their result. The
+/// processor's thread.
+void process_next(detail::stage_base& stage, run& jobs, run& done) noexcept;
 
 } // namespace keyloom::core

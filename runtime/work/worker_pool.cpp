@@ -102,22 +102,22 @@ bool worker_pool::others_wait(uint32_t stage) const {
   return stopped_ || !lines_[stage].waiting.empty();
 }
 
-void worker_pool::count_call(const detail::job& j, int64_t change) {
+void worker_pool::count_call(uint32_t stage, int64_t change) {
   if (!meters_.empty())
-    meters_[j.stage].running.fetch_add(change, std::memory_order_relaxed);
+    meters_[stage].running.fetch_add(change, std::memory_order_relaxed);
 }
 
 void worker_pool::process(core::run jobs, detail::stage_base& stage) {
   core::run done;
   done.memory = jobs.memory;
   auto report_at = steady_clock::now() + report_interval;
-  while (auto* j = jobs.take()) {
+  while (!jobs.empty()) {
     if (stopped_ || jobs.memory->given_up())
       return;
-    count_call(*j, 1);
-    core::process(stage, *j);
-    count_call(*j, -1);
-    done.append(*j);
+    auto number = jobs.first->stage;
+    count_call(number, 1);
+    core::process_next(stage, jobs, done);
+    count_call(number, -1);
     if (auto now = steady_clock::now(); jobs.empty() || now >= report_at) {
       auto memory = done.memory;
       memory->back().finished(std::exchange(done, core::run{}));

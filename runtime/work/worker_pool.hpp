@@ -54,7 +54,7 @@ private:
   strand_ptr next(std::unique_lock<std::mutex>& lock, strand_ptr done, bool more);
   bool work_on(strand& mine);
   bool others_wait(uint32_t stage) const;
-  void count_call(const detail::job& j, int64_t change);
+  void count_call(uint32_t stage, int64_t change);
   void process(core::run jobs, detail::stage_base& stage);
 
   const core::plan& source_;

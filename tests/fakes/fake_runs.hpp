@@ -33,11 +33,7 @@ public:
     if (jobs.empty())
       violations.push_back("an empty run was sent to a slot");
     ++sent;
-    auto& holder = holders_.try_emplace({stage, slot}, jobs.first->key).first->second;
-    for (auto* j = jobs.first; j != nullptr; j = j->next)
-      if (j->key != holder)
-        violations.push_back("slot " + std::to_string(slot) + " got a job of '"
-                             + std::string{j->key} + "' while it was taken by '" + holder + "'");
+    check_holder(stage, slot, jobs);
     waiting_[{stage, slot}].append(std::move(jobs));
   }
 
@@ -49,16 +45,15 @@ public:
       violations.push_back("slot " + std::to_string(slot) + " became idle with jobs waiting");
   }
 
-  /// Works on up to `limit` jobs of this place; the answer is for `partition::finished`.
+  /// Works on up to `limit` jobs of this place, or some more where a call takes several; the answer
+  /// is for `partition::finished`.
   core::run answer(place at, uint32_t limit = UINT32_MAX) {
     auto it = waiting_.find(at);
     core::run result;
     result.memory = it->second.memory;
-    while (result.count < limit && !it->second.empty()) {
-      auto* j = it->second.take();
-      core::process(*result.memory->source().stages[j->stage], *j);
-      result.append(*j);
-    }
+    auto& stages = result.memory->source().stages;
+    while (result.count < limit && !it->second.empty())
+      core::process_next(*stages[it->second.first->stage], it->second, result);
     if (it->second.empty())
       waiting_.erase(it);
     return result;
@@ -94,6 +89,24 @@ public:
   std::vector<std::string> violations;
 
 private:
+  /// What a slot may hold, by the stage's mode.
+  void check_holder(uint32_t stage, uint32_t slot, const core::run& jobs) {
+    auto mode = jobs.memory->source().stages[stage]->mode();
+    auto [it, taken] = holders_.try_emplace({stage, slot}, jobs.first->key);
+    auto& holder = it->second;
+    auto what = "slot " + std::to_string(slot) + " of stage " + std::to_string(stage);
+    for (auto* j = jobs.first; j != nullptr && mode == stage_mode::by_key; j = j->next)
+      if (j->key != holder)
+        violations.push_back(what + " got a job of '" + std::string{j->key}
+                             + "' while it was taken by '" + holder + "'");
+    if (mode == stage_mode::unordered && (!taken || jobs.count > 1))
+      violations.push_back(what + " is unordered and got a job while it had one");
+    if (mode == stage_mode::by_partition)
+      for (auto& [other, key] : holders_)
+        if (other.stage == stage && other.slot != slot)
+          violations.push_back(what + " is by_partition, but another slot is taken, too");
+  }
+
   std::map<place, core::run> waiting_;
   std::map<place, std::string> holders_;
 };

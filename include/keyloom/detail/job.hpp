@@ -18,6 +18,8 @@ struct event;
 namespace keyloom::detail {
 
 struct job {
+  static constexpr uint32_t no_stage = UINT32_MAX;
+
   job() = default;
   job(const job&) = delete;
   job& operator=(const job&) = delete;
@@ -28,8 +30,10 @@ struct job {
   std::string_view key;          ///< in the record's memory or in `own_key`
   std::string own_key;           ///< keeps its capacity when the job is recycled
   uint64_t key_hash = 0;
-  uint32_t stage = 0; ///< index of the stage in its source
-  uint32_t slot = 0;  ///< the key's place in its stage's queue
+  uint32_t stage = 0;  ///< index of the stage in its source, or `no_stage`
+  uint32_t slot = 0;   ///< its place in its stage's queue
+  uint64_t behind = 0; ///< of a pass that waits: jobs of its place that come before it
+  bool pass = false;   ///< does nothing but wait its turn; has no payload
 };
 
 /// What the typed rim adds: the user's job, and what became of it.

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 
 namespace keyloom::detail {
@@ -18,14 +19,17 @@ class actor_port; // handler_actor.hpp
 
 class stage_base {
 public:
-  stage_base(std::string name, processor_kind kind, const stage_options& options)
-    : name_(std::move(name)), kind_(kind), mode_(options.mode), timeout_(options.timeout) {
+  stage_base(std::string name, processor_kind kind, const stage_options& options, bool by_run)
+    : name_(std::move(name)), kind_(kind), by_run_(by_run), mode_(options.mode),
+      timeout_(options.timeout) {
     set_limits(options.limits);
   }
   virtual ~stage_base() = default;
 
   const std::string& name() const { return name_; }
   processor_kind kind() const { return kind_; }
+  /// One call for the jobs of a key that came together: `process_run` instead of `process`.
+  bool by_run() const { return by_run_; }
   stage_mode mode() const { return mode_; }
   /// Of one call; 0: none.
   std::chrono::milliseconds timeout() const { return timeout_; }
@@ -50,6 +54,9 @@ public:
   /// Calls the user's function; what it throws comes out. Not for handler actors.
   virtual void process(job& j) = 0;
 
+  /// The same for a function that takes the jobs of a key together; `jobs` is not empty.
+  virtual void process_run(std::span<job* const> jobs) = 0;
+
   /// Sets the job's result to an error.
   virtual void fail(job& j, caf::error reason) = 0;
 
@@ -66,6 +73,7 @@ public:
 private:
   std::string name_;
   processor_kind kind_;
+  bool by_run_;
   stage_mode mode_;
   std::chrono::milliseconds timeout_;
   std::atomic<uint32_t> concurrency_;

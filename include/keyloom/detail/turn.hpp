@@ -4,10 +4,12 @@
 #pragma once
 
 #include <keyloom/detail/job.hpp>
+#include <keyloom/job_completion.hpp>
 #include <keyloom/outcome.hpp>
 #include <keyloom/record.hpp>
 
 #include <chrono>
+#include <functional>
 
 namespace keyloom::detail {
 
@@ -26,6 +28,10 @@ public:
 
   /// Schedules a filled job at the end of this turn; dropped when the turn fails.
   virtual outcome submit(job& filled) = 0;
+
+  /// Keeps the event open until the completion is called; `finalizer` is the turn that follows
+  /// then.
+  virtual job_completion job_complete(std::function<outcome(turn&)> finalizer) = 0;
 
   /// The store of the partition, or null in a source without one.
   virtual void* store() = 0;

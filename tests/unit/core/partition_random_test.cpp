@@ -1,80 +1,40 @@
 // A partition against a model of it: random records, random work, random answers, in every mode.
 // The same seed gives the same run. A failed test prints its seed and the command that replays it.
-#include "tests/fakes/partition_rig.hpp"
+#include "tests/unit/core/random_user.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <algorithm>
 #include <cstdlib>
-#include <random>
 
 namespace {
 
 using namespace keyloom;
+using test::random_user;
 
 enum class ending { run_out, drain, stop, give_up };
 
-constexpr size_t max_key_size = 3;
-
-struct mode {
-  output_order order;
-  bool serial;
-};
-
-constexpr mode modes[] = {
+constexpr random_user::mode modes[] = {
   {output_order::by_key, false},  {output_order::by_key, true}, {output_order::by_event, false},
   {output_order::by_event, true}, {output_order::none, false},  {output_order::none, true},
 };
 
-struct job_payload {
-  size_t event = 0;
-  size_t job = 0;
-};
-
-/// What the model knows of an event: what was asked of it, and what happened.
-struct model_event {
-  int64_t offset = 0;
-  std::optional<std::string> key;
-  bool taken = false; ///< its batch was given to the partition
-  bool handled = false;
-  bool failed = false;
-  size_t open_jobs = 0;   ///< not finalized
-  size_t unprocessed = 0; ///< of the jobs that were sent
-  size_t acknowledged = 0;
-  std::vector<std::string> outputs; ///< of turns that ended well
-  size_t produced = 0;
-
-  /// A failed event's jobs need not be finalized: it is enough that they came back.
-  bool complete() const { return handled && (failed ? unprocessed : open_jobs) == 0; }
-};
-
-struct model_job {
-  size_t event = 0;
-  uint32_t stage = 0;
-  std::string key;
-  bool processed = false;
-  unsigned finalized = 0;
-};
-
-class random_run {
+class random_run : random_user {
 public:
-  random_run(uint64_t seed, mode how, ending end) : random_(seed), how_(how), end_(end) {
-    define();
-    make_records();
-  }
+  random_run(uint64_t seed, mode how, ending end) : random_user(seed, how), end_(end) {}
 
   /// Empty, or what was wrong.
   std::string run() {
     rig_.start();
+    rig_.core->memory()->returns_to(back_);
     last_committable_ = rig_.core->committable();
     auto steps = pick(150);
-    for (size_t step = 0; violations_.empty() && (end_ == ending::run_out || step < steps);
+    for (size_t step = 0; model_.violations.empty() && (end_ == ending::run_out || step < steps);
          ++step) {
       if (!random_step() && end_ == ending::run_out)
         break;
       check();
     }
-    if (violations_.empty() && end_ != ending::give_up) {
+    if (model_.violations.empty() && end_ != ending::give_up) {
       if (end_ == ending::drain) {
         rig_.core->begin_drain();
         draining_ = true;
@@ -92,217 +52,10 @@ public:
     check_meters();
     for (auto& each : rig_.runs.violations)
       wrong(each);
-    return violations_.empty() ? std::string{} : violations_.front();
+    return model_.violations.empty() ? std::string{} : model_.violations.front();
   }
 
 private:
-  size_t pick(size_t below) { return std::uniform_int_distribution<size_t>{0, below - 1}(random_); }
-  bool chance(unsigned percent) { return pick(100) < percent; }
-  void wrong(std::string what) { violations_.push_back(std::move(what)); }
-  static std::string text(size_t number) { return std::to_string(number); }
-
-  // -- what is asked of the partition
-  // ----------------------------------------------------------------
-
-  void define() {
-    auto& cfg = rig_.source->config;
-    cfg.output_order = how_.order;
-    cfg.key_turns = how_.serial ? key_turns::serial : key_turns::interleaved;
-    cfg.on_error = failure_action::skip;
-    cfg.chain_limit = static_cast<uint32_t>(1 + pick(4));
-    cfg.chain_time = std::chrono::milliseconds{20};
-    cfg.credit = 10;
-    rig_.on_default([this](context<>& ctx, const record& rec) { return handle(ctx, rec); });
-    stage_limits tight{1, static_cast<uint32_t>(1 + pick(8)), static_cast<uint32_t>(1 + pick(4))};
-    stages_.push_back(add(
-      blocking([this](std::string_view key, job_payload& j) { return process(key, j); }), tight));
-    stages_.push_back(add(
-      compute([this](std::string_view key, job_payload& j) { return process(key, j); }), tight));
-    stages_.push_back(
-      add(blocking([this](std::string_view key, job_payload& j) { return process(key, j); }), {}));
-    rig_.outputs.accepted = [this](const outgoing_record& rec) { on_produced(rec); };
-  }
-
-  template <class Processor>
-  stage_handle<job_payload> add(Processor processor, stage_limits limits) {
-    auto finalizer = [this](context<>& ctx, std::string_view key, job_payload& j,
-                            caf::expected<int> result) {
-      return finalize(ctx, key, j, std::move(result));
-    };
-    return fakes::add_stage<no_store, job_payload, int>(*rig_.source,
-                                                        "stage" + text(stages_.size()),
-                                                        std::move(processor), finalizer,
-                                                        {.limits = limits});
-  }
-
-  void make_records() {
-    int64_t offset = static_cast<int64_t>(pick(5));
-    for (auto count = 2 + pick(8); count > 0; --count) {
-      std::vector<fakes::test_record> records;
-      for (auto left = chance(15) ? 0 : 1 + pick(8); left > 0; --left) {
-        model_event ev;
-        ev.offset = offset;
-        if (!chance(15))
-          ev.key = std::string(pick(max_key_size + 1), 'k'); // the empty key is one, too
-        records.push_back({offset, ev.key, text(events_.size())});
-        events_.push_back(std::move(ev));
-        offset += 1 + static_cast<int64_t>(chance(20) ? pick(5) : 0);
-      }
-      if (chance(30))
-        offset += static_cast<int64_t>(pick(4));
-      batches_.push_back(fakes::make_batch(records, offset));
-    }
-  }
-
-  // -- the user's code
-  // ---------------------------------------------------------------------------------
-
-  outcome handle(context<>& ctx, const record& rec) {
-    auto index = std::stoul(std::string{rec.value});
-    auto& ev = events_[index];
-    if (ev.handled)
-      wrong("I12: the handler of event " + text(index) + " ran twice");
-    if (draining_ || stopped_)
-      wrong("a handler ran after the end of intake");
-    ev.handled = true;
-    check_turn_order(index);
-    if (chance(45))
-      return turn(ctx, index, false);
-    return turn(ctx, index, true);
-  }
-
-  caf::expected<int> process(std::string_view key, job_payload& j) {
-    auto& job = jobs_[j.job];
-    if (job.key != key)
-      wrong("I3: a job came with another key");
-    if (std::exchange(job.processed, true))
-      wrong("I3: job " + text(j.job) + " was processed twice");
-    auto& last = last_processed_[{job.stage, job.key}];
-    if (j.job < last)
-      wrong("I3: job " + text(j.job) + " of key '" + job.key + "' was processed after job "
-            + text(last));
-    last = j.job;
-    --events_[job.event].unprocessed;
-    returned_.push_back(j.job);
-    if (chance(5))
-      throw std::runtime_error{"a random failure"};
-    if (chance(5))
-      return caf::make_error(errc::processor_failed, "a random error");
-    return 1;
-  }
-
-  outcome finalize(context<>& ctx, std::string_view key, job_payload& j,
-                   caf::expected<int> result) {
-    auto& job = jobs_[j.job];
-    auto& ev = events_[job.event];
-    if (++job.finalized > 1)
-      wrong("I5: the finalizer of job " + text(j.job) + " ran twice");
-    if (job.key != key || !job.processed)
-      wrong("I5: a finalizer got another job's result");
-    if (ctx.offset() != ev.offset)
-      wrong("a finalizer ran for another record");
-    if (ev.failed || stopped_)
-      wrong("a finalizer ran for an event that has ended");
-    auto& last = last_finalized_[{job.stage, job.key}];
-    if (j.job < last)
-      wrong("I3: the finalizers of key '" + job.key + "' ran out of order");
-    last = j.job;
-    --ev.open_jobs;
-    if (!result) {
-      ev.failed = true;
-      return result.error();
-    }
-    return turn(ctx, job.event, chance(30));
-  }
-
-  /// Sends, schedules, fails, or does nothing.
-  outcome turn(context<>& ctx, size_t index, bool schedules) {
-    auto& ev = events_[index];
-    std::vector<std::string> sent;
-    for (auto count = chance(50) ? pick(3) : 0; count > 0; --count) {
-      sent.push_back(text(index) + "/" + text(ev.outputs.size() + sent.size()));
-      ctx.forward({.topic = "out", .value = sent.back()});
-    }
-    auto result = complete;
-    size_t scheduled = 0;
-    if (schedules) {
-      for (auto count = 1 + pick(2); count > 0; --count, ++scheduled) {
-        auto stage = static_cast<uint32_t>(pick(stages_.size()));
-        auto key = ev.key && chance(60) ? *ev.key : std::string(pick(4), 'j');
-        jobs_.push_back({index, stage, key});
-        auto own = ev.key && key == *ev.key;
-        result = stages_[stage].schedule(ctx, own ? ctx.input().key : std::string_view{key},
-                                         job_payload{index, jobs_.size() - 1});
-      }
-    }
-    auto dice = pick(100);
-    if (dice < 4 || dice > 97 || (dice < 8 && scheduled == 0 && ev.open_jobs == 0)) {
-      ev.failed = true;
-      drop_jobs(scheduled);
-      if (dice < 4)
-        return outcome{errc::decode_failed, "a random error"};
-      if (dice > 97)
-        throw std::runtime_error{"a random failure"};
-      return incomplete; // and nothing is pending
-    }
-    ev.outputs.insert(ev.outputs.end(), sent.begin(), sent.end());
-    ev.open_jobs += scheduled;
-    ev.unprocessed += scheduled;
-    return result;
-  }
-
-  /// The turn that scheduled them failed: they must never be seen.
-  void drop_jobs(size_t count) {
-    for (; count > 0; --count)
-      jobs_[jobs_.size() - count].processed = true;
-  }
-
-  void check_turn_order(size_t index) {
-    auto& ev = events_[index];
-    if (!ev.key)
-      return;
-    uint32_t held = 0;
-    for (size_t i = 0; i < index; ++i) {
-      auto& before = events_[i];
-      if (before.key != ev.key)
-        continue;
-      if (!before.handled)
-        wrong("the handlers of key '" + *ev.key + "' ran out of order");
-      if (!before.complete()) {
-        ++held;
-        if (how_.serial)
-          wrong("serial: event " + text(index)
-                + " began while an earlier one of its key was incomplete");
-      }
-    }
-    if (how_.order == output_order::by_key && held >= rig_.source->config.chain_limit)
-      wrong("the chain of key '" + *ev.key + "' grew beyond its limit");
-  }
-
-  // -- the producer
-  // ------------------------------------------------------------------------------------
-
-  void on_produced(const outgoing_record& rec) {
-    auto slash = rec.value->find('/');
-    auto index = std::stoul(rec.value->substr(0, slash));
-    auto& ev = events_[index];
-    if (!ev.complete())
-      wrong("I7: an output of event " + text(index) + " left before the event was complete");
-    if (ev.produced >= ev.outputs.size() || ev.outputs[ev.produced] != *rec.value)
-      wrong("I7: output " + *rec.value + " is not the next one of its event");
-    ++ev.produced;
-    if (stopped_)
-      wrong("an output left after the partition had stopped");
-    if (how_.order == output_order::none)
-      return;
-    for (size_t i = 0; i < index; ++i) {
-      auto& before = events_[i];
-      auto matters = how_.order == output_order::by_event || (ev.key && before.key == ev.key);
-      if (matters && (!before.complete() || before.produced < before.outputs.size()))
-        wrong("I7: event " + text(index) + " was released before event " + text(i));
-    }
-  }
-
   // -- random steps
   // ------------------------------------------------------------------------------------
 
@@ -317,6 +70,10 @@ private:
       choices.insert(choices.end(), 3, 2);
     if (rig_.core->has_unsent())
       choices.push_back(3);
+    if (!completions_.empty())
+      choices.push_back(4);
+    if (!by_hand_.empty())
+      choices.insert(choices.end(), 2, 5);
     if (choices.empty())
       return false;
     switch (choices[pick(choices.size())]) {
@@ -329,9 +86,19 @@ private:
       case 2:
         acknowledge();
         break;
-      default:
+      case 3:
         rig_.outputs.room = 1 + pick(4);
         rig_.core->retry_unsent();
+        break;
+      case 4:
+        complete_by_hand(some_completion());
+        break;
+      default:
+        bring();
+    }
+    if (chance(5)) {
+      rig_.source->stages[pick(stages_.size())]->set_limits(some_limits());
+      rig_.core->limits_changed();
     }
     if (chance(10))
       rig_.outputs.room = pick(4);
@@ -341,11 +108,17 @@ private:
     return true;
   }
 
+  size_t some_completion() {
+    auto it = completions_.begin();
+    std::advance(it, pick(completions_.size()));
+    return it->first;
+  }
+
   void take_batch() {
     auto batch = std::move(batches_[next_batch_++]);
     position_ = batch->next_offset();
     for (auto& rec : batch->records())
-      events_[std::stoul(std::string{rec.value})].taken = true;
+      model_.events[std::stoul(std::string{rec.value})].taken = true;
     rig_.meter.starved = true;
     rig_.take(std::move(batch));
   }
@@ -354,9 +127,12 @@ private:
     auto busy = rig_.runs.busy();
     auto answered = rig_.runs.answer(busy[pick(busy.size())], static_cast<uint32_t>(limit));
     rig_.core->finished(std::move(answered));
-    for (auto job : std::exchange(returned_, {}))
-      if (jobs_[job].finalized == 0 && !stopped_ && !events_[jobs_[job].event].failed)
-        wrong("I5: job " + text(job) + " came back and was not finalized");
+    for (auto number : std::exchange(returned_, {})) {
+      auto& job = model_.jobs[number];
+      job.gone = true;
+      if (job.finalized == 0 && !stopped_ && !model_.events[job.event].failed)
+        wrong("I5: job " + text(number) + " came back and was not finalized");
+    }
   }
 
   void acknowledge() {
@@ -369,7 +145,7 @@ private:
         continue;
       }
       auto& value = rig_.outputs.unreported[index].value;
-      ++events_[std::stoul(value.substr(0, value.find('/')))].acknowledged;
+      ++model_.events[std::stoul(value.substr(0, value.find('/')))].acknowledged;
       ++acknowledged_;
       reports.push_back(rig_.outputs.report(index));
     }
@@ -378,7 +154,7 @@ private:
 
   /// Lets everything come to its end.
   void finish() {
-    while (violations_.empty()) {
+    while (model_.violations.empty()) {
       rig_.outputs.room = SIZE_MAX;
       if (rig_.core->has_unsent())
         rig_.core->retry_unsent();
@@ -386,19 +162,24 @@ private:
         answer(1 + pick(4));
       else if (!rig_.outputs.unreported.empty())
         acknowledge();
+      else if (!by_hand_.empty())
+        bring();
+      else if (!completions_.empty())
+        complete_by_hand(some_completion());
       else
         break;
       check();
     }
-    if (!violations_.empty())
+    if (!model_.violations.empty())
       return;
     if (!rig_.core->drained())
       wrong("everything came back, but the partition is not drained");
     if (end_ == ending::run_out)
       check_all_out();
     if (end_ != ending::stop)
-      for (size_t i = 0; i < jobs_.size(); ++i)
-        if (!jobs_[i].processed)
+      for (size_t i = 0; i < model_.jobs.size(); ++i)
+        if (auto& job = model_.jobs[i];
+            !job.processed && !job.dropped && job.what != test::model_job::kind::pass)
           wrong("I5: job " + text(i) + " was never processed");
   }
 
@@ -408,13 +189,13 @@ private:
   /// The events that are out, by the model; exact while nothing waits for room in the producer's
   /// queue.
   std::vector<bool> expected_out() const {
-    std::vector<bool> result(events_.size());
+    std::vector<bool> result(model_.events.size());
     bool blocked[max_key_size + 1] = {}; // keys differ in their sizes
     auto all_blocked = false;
-    for (size_t i = 0; i < events_.size(); ++i) {
-      auto& ev = events_[i];
+    for (size_t i = 0; i < model_.events.size(); ++i) {
+      auto& ev = model_.events[i];
       auto chained = ev.key && (how_.order == output_order::by_key || how_.serial);
-      auto released = ev.complete() && !all_blocked && !(chained && blocked[ev.key->size()]);
+      auto released = model_.complete(ev) && !all_blocked && !(chained && blocked[ev.key->size()]);
       result[i] = released && ev.acknowledged == ev.outputs.size();
       if (!released) {
         if (ev.key)
@@ -429,10 +210,10 @@ private:
     auto is_out = expected_out();
     auto lowest = position_;
     size_t taken = 0;
-    for (size_t i = events_.size(); i-- > 0;) {
-      taken += events_[i].taken;
-      if (events_[i].taken && !is_out[i])
-        lowest = events_[i].offset;
+    for (size_t i = model_.events.size(); i-- > 0;) {
+      taken += model_.events[i].taken;
+      if (model_.events[i].taken && !is_out[i])
+        lowest = model_.events[i].offset;
     }
     auto committable = rig_.core->committable();
     auto shown = [&] {
@@ -460,16 +241,18 @@ private:
     if (rig_.core->committable() != position_)
       wrong("I1: all is out, but the position may not be committed");
     size_t skipped = 0;
-    for (size_t i = 0; i < events_.size(); ++i) {
-      auto& ev = events_[i];
+    for (size_t i = 0; i < model_.events.size(); ++i) {
+      auto& ev = model_.events[i];
       skipped += ev.failed;
-      if (!ev.complete())
+      if (!model_.complete(ev))
         wrong("I12: event " + text(i) + " was left behind");
       if (ev.produced != ev.outputs.size())
         wrong("I7: event " + text(i) + " lost outputs");
     }
-    for (size_t i = 0; i < jobs_.size(); ++i)
-      if (jobs_[i].finalized == 0 && !events_[jobs_[i].event].failed)
+    for (size_t i = 0; i < model_.jobs.size(); ++i)
+      if (auto& job = model_.jobs[i]; job.finalized == 0 && !job.dropped
+                                      && job.what != test::model_job::kind::pass
+                                      && !model_.events[job.event].failed)
         wrong("I5: job " + text(i) + " was not finalized");
     if (rig_.totals.skipped != skipped || rig_.incidents.skips.size() != skipped)
       wrong("I12: " + text(rig_.totals.skipped) + " skipped instead of " + text(skipped));
@@ -477,7 +260,7 @@ private:
       wrong("I12: the count of forwarded records is wrong");
     if (rig_.meter.window != 0)
       wrong("all is out, but the window is not empty");
-    if (!events_.empty() && rig_.intake.woken == 0)
+    if (!model_.events.empty() && rig_.intake.woken == 0)
       wrong("the poller waits for credit and was not woken");
   }
 
@@ -489,26 +272,12 @@ private:
         wrong("given up, but stage " + text(i) + " counts jobs or keys");
   }
 
-  std::mt19937_64 random_;
-  mode how_;
   ending end_;
-  std::vector<std::string> violations_;
-  std::vector<model_event> events_;
-  std::vector<core::record_batch_ptr> batches_;
   size_t next_batch_ = 0;
-  std::vector<model_job> jobs_;
-  std::vector<size_t> returned_;
-  std::map<std::pair<uint32_t, std::string>, size_t> last_processed_;
-  std::map<std::pair<uint32_t, std::string>, size_t> last_finalized_;
-  std::vector<stage_handle<job_payload>> stages_;
   int64_t position_ = 0;
   int64_t last_committable_ = 0;
   uint64_t acknowledged_ = 0;
-  bool draining_ = false;
-  bool stopped_ = false;
-  fakes::partition_rig rig_;
 };
-
 /// Runs all modes with every seed; KEYLOOM_SEED=n in the environment: with that seed alone.
 void run_seeds(const std::string& test, ending end, uint64_t last) {
   uint64_t first = 1;

@@ -141,7 +141,9 @@ TEST_CASE("what a processor throws becomes its job's result") {
   auto outcome_of = [&](std::shared_ptr<int> payload) {
     auto& j = memory.make_job(0);
     cast(j).payload.emplace(std::move(payload));
-    core::process(*source->stages[0], j);
+    core::run jobs, done;
+    jobs.append(j);
+    core::process_next(*source->stages[0], jobs, done);
     return *cast(j).result;
   };
   CHECK(*outcome_of(std::make_shared<int>(5)) == 5);
