@@ -105,6 +105,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
                woken_atom) // own waker -> key actor: this slot may go on
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
                retire_atom) // partition -> key actor: end when you can
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               limits_atom) // user -> source -> partitions: a stage's limits have changed
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, stop_atom) // stop everything
 CAF_END_TYPE_ID_BLOCK(keyloom_runtime)
 

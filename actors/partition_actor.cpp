@@ -87,6 +87,10 @@ caf::behavior partition_actor_state::make_behavior() {
       core_.retry_unsent();
       after_message();
     },
+    [this](limits_atom) {
+      core_.limits_changed();
+      after_message();
+    },
     [this](open_atom) { core_.open(); },
     [this](drain_atom) {
       draining_ = true;

@@ -57,6 +57,10 @@ caf::behavior source_actor_state::make_behavior() {
       if (hand_over_ && hand_over_->number == number && !hand_over_->undrained.empty())
         collect();
     },
+    [this](limits_atom) {
+      for (auto& [where, state] : partitions_)
+        tell(*self_, state.partition, limits_atom_v);
+    },
     [this](stop_atom) { return on_stop(); },
   };
 }

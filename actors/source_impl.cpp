@@ -80,6 +80,26 @@ uint32_t source_impl::add_stage(std::unique_ptr<detail::stage_base> stage) {
   return static_cast<uint32_t>(plan_->stages.size() - 1);
 }
 
+caf::error source_impl::set_limits(uint32_t stage, const stage_limits& limits) {
+  if (stage >= plan_->stages.size())
+    return caf::make_error(errc::wrong_state,
+                           "set_limits: the stage is not one of this event source");
+  auto& changed = *plan_->stages[stage];
+  if (auto err = core::check_limits(changed.name(), limits))
+    return err;
+  std::lock_guard guard{limits_};
+  changed.set_limits(limits);
+  if (services_ == nullptr)
+    return {};
+  if (changed.kind() == processor_kind::blocking)
+    services_->workers->set_concurrency(stage, limits.concurrency);
+  if (auto& requests = services_->stages[stage].requests)
+    requests->set_places(limits.concurrency);
+  if (source_)
+    post(source_, limits_atom_v);
+  return {};
+}
+
 caf::error source_impl::start() {
   std::lock_guard guard{lifecycle_};
   if (running_)
@@ -183,6 +203,7 @@ caf::error source_impl::check_cluster() {
 }
 
 void source_impl::make_services() {
+  std::lock_guard guard{limits_};
   services_ = std::make_unique<services>();
   services_->source = plan_;
   services_->log = &log_;
@@ -226,8 +247,11 @@ caf::error source_impl::spawn_actors() {
   poller_ = std::make_unique<poller>(*services_);
   services_->poller = poller_.get();
   committer_ = system_.spawn<caf::stateful_actor<committer_state>>(services_.get());
-  source_ = system_.spawn<caf::stateful_actor<source_actor_state>>(services_.get(), &board_,
-                                                                   committer_);
+  {
+    std::lock_guard guard{limits_};
+    source_ = system_.spawn<caf::stateful_actor<source_actor_state>>(services_.get(), &board_,
+                                                                     committer_);
+  }
   return poller_->start(source_, committer_);
 }
 
@@ -253,6 +277,7 @@ void source_impl::take_down() {
     if (*actor) {
       end(*actor);
       self->wait_for(*actor);
+      std::lock_guard guard{limits_};
       *actor = nullptr;
     }
   if (services_)

@@ -21,6 +21,7 @@ public:
   void set_untyped_route(detail::handler_function handler) override;
   void set_default_route(detail::handler_function handler) override;
   uint32_t add_stage(std::unique_ptr<detail::stage_base> stage) override;
+  caf::error set_limits(uint32_t stage, const stage_limits& limits) override;
 
   caf::error start() override;
   void stop() override;
@@ -45,6 +46,8 @@ private:
 
   std::mutex lifecycle_; // start, stop: one at a time
   bool running_ = false; // guarded by lifecycle_
+
+  std::mutex limits_; // set_limits, and whoever changes services_ or source_
 
   // While running. In this order, so that they go in reverse.
   std::unique_ptr<services> services_;

@@ -98,6 +98,14 @@ public:
                                   options);
   }
 
+  /// Changes the limits of a stage, also while the source runs; any thread. What is raised acts at
+  /// once; what is lowered lets finish what runs or waits already. errc::bad_config for limits that
+  /// let nothing through, errc::wrong_state for a stage of another source.
+  template <class Job>
+  caf::error set_limits(const stage_handle<Job>& stage, stage_limits limits) {
+    return impl_->set_limits(stage.index(), limits);
+  }
+
   /// Starts, and returns when a broker has answered, the topic is known and joining the group has
   /// begun (`state` shows the partitions as they come), or with an error: bad_config,
   /// broker_unreachable, topic_missing, wrong_state (it runs already). May be tried again, also

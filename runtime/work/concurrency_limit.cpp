@@ -1,5 +1,7 @@
 #include "runtime/work/concurrency_limit.hpp"
 
+#include <utility>
+
 namespace keyloom::work {
 
 concurrency_limit::place::place(concurrency_limit& limit, std::function<void()> granted)
@@ -10,12 +12,12 @@ concurrency_limit::place::place(concurrency_limit& limit, std::function<void()> 
 bool concurrency_limit::place::acquire() {
   std::lock_guard guard{limit_.mutex_};
   if (position_ == position::out) {
-    if (limit_.free_ == 0) {
+    if (limit_.held_ >= limit_.places_) {
       in_line_ = limit_.line_.insert(limit_.line_.end(), this);
       position_ = position::in_line;
       return false;
     }
-    --limit_.free_;
+    ++limit_.held_;
     position_ = position::held;
   }
   return position_ == position::held;
@@ -30,17 +32,27 @@ void concurrency_limit::place::release() {
   std::lock_guard guard{limit_.mutex_};
   if (position_ == position::in_line)
     limit_.line_.erase(in_line_);
-  if (position_ == position::held) {
-    if (limit_.line_.empty()) {
-      ++limit_.free_;
-    } else {
-      auto* next = limit_.line_.front();
-      limit_.line_.pop_front();
-      next->position_ = position::held;
-      next->granted_();
-    }
+  if (std::exchange(position_, position::out) == position::held) {
+    --limit_.held_;
+    limit_.fill();
   }
-  position_ = position::out;
+}
+
+void concurrency_limit::set_places(uint32_t places) {
+  std::lock_guard guard{mutex_};
+  places_ = places;
+  fill();
+}
+
+/// Gives free places to those in line. With mutex_ held.
+void concurrency_limit::fill() {
+  while (held_ < places_ && !line_.empty()) {
+    auto* next = line_.front();
+    line_.pop_front();
+    ++held_;
+    next->position_ = place::position::held;
+    next->granted_();
+  }
 }
 
 } // namespace keyloom::work

@@ -12,7 +12,10 @@ namespace keyloom::work {
 
 class concurrency_limit {
 public:
-  explicit concurrency_limit(uint32_t places) : free_(places) {}
+  explicit concurrency_limit(uint32_t places) : places_(places) {}
+
+  /// More places are given to those in line at once; with fewer, who holds one keeps it.
+  void set_places(uint32_t places);
 
   /// One holder's place. Gives it back, or leaves the line, when destroyed. One owner at a time
   /// uses it.
@@ -43,9 +46,12 @@ public:
   };
 
 private:
+  void fill();
+
   std::mutex mutex_;
-  uint32_t free_;          // guarded by mutex_
-  std::list<place*> line_; // guarded by mutex_
+  uint32_t places_;   // guarded by mutex_, as all below
+  uint32_t held_ = 0; // more than places_ for a while after that was lowered
+  std::list<place*> line_;
 };
 
 } // namespace keyloom::work

@@ -20,12 +20,40 @@ void worker_pool::submit(strand_ptr ready) {
   if (stopped_)
     return;
   auto& line = lines_[ready->stage()];
-  if (line.running == line.concurrency) {
+  if (line.running >= line.concurrency) {
     line.waiting.push_back(std::move(ready));
     return;
   }
+  make_ready(line, std::move(ready));
+  call_worker();
+}
+
+void worker_pool::set_concurrency(uint32_t stage, uint32_t concurrency) {
+  std::lock_guard guard{mutex_};
+  if (stopped_)
+    return;
+  auto& line = lines_[stage];
+  line.concurrency = concurrency;
+  while (line.running < line.concurrency && !line.waiting.empty()) {
+    make_first_ready(line);
+    call_worker();
+  }
+}
+
+// With mutex_ held:
+
+void worker_pool::make_ready(stage_line& line, strand_ptr strand) {
   ++line.running;
-  ready_.push_back(std::move(ready));
+  ready_.push_back(std::move(strand));
+}
+
+void worker_pool::make_first_ready(stage_line& line) {
+  auto first = std::move(line.waiting.front());
+  line.waiting.pop_front();
+  make_ready(line, std::move(first));
+}
+
+void worker_pool::call_worker() {
   if (threads_.size() < working_ + ready_.size())
     threads_.emplace_back([this] { work(); });
   else
@@ -70,11 +98,8 @@ strand_ptr worker_pool::next(std::unique_lock<std::mutex>& lock, strand_ptr done
     if (more)
       line.waiting.push_back(std::move(done));
     --line.running;
-    if (!line.waiting.empty()) {
-      ++line.running;
-      ready_.push_back(std::move(line.waiting.front()));
-      line.waiting.pop_front();
-    }
+    if (line.running < line.concurrency && !line.waiting.empty())
+      make_first_ready(line); // without a call: there is a worker, this one
   }
   ready_changed_.wait(lock, [this] { return stopped_ || !ready_.empty(); });
   if (stopped_)

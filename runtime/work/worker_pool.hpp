@@ -6,7 +6,7 @@
 // A worker keeps its strand while the key has work, but when others of its stage wait, no longer
 // than a time slice: a hot key cannot starve others. Results go back about every millisecond, so a
 // long run does not hold up finished work. `submit` may be called from any thread; `stop` from the
-// owner's, once.
+// owner's, once; the rest by any thread.
 #pragma once
 
 #include "runtime/core/meters.hpp"
@@ -37,6 +37,10 @@ public:
   /// Puts a strand that has work (`strand::push` said so) into its stage's line.
   void submit(strand_ptr ready);
 
+  /// Changes how many strands of a stage are worked on at once. More begin at once; fewer takes
+  /// effect as strands come back.
+  void set_concurrency(uint32_t stage, uint32_t concurrency);
+
   /// Waits for the calls in progress; what has not begun is dropped.
   void stop();
 
@@ -46,10 +50,14 @@ public:
 private:
   struct stage_line {
     uint32_t concurrency = 0;
-    uint32_t running = 0; ///< strands of this stage in `ready_` or with a worker
+    uint32_t running = 0; ///< strands of this stage in `ready_` or with a worker; more than
+                          ///< `concurrency` for a while after that was lowered
     std::deque<strand_ptr> waiting;
   };
 
+  void make_ready(stage_line& line, strand_ptr strand);
+  void make_first_ready(stage_line& line);
+  void call_worker();
   void work();
   strand_ptr next(std::unique_lock<std::mutex>& lock, strand_ptr done, bool more);
   bool work_on(strand& mine);

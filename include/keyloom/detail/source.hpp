@@ -32,6 +32,9 @@ public:
   virtual void set_default_route(handler_function handler) = 0;
   virtual uint32_t add_stage(std::unique_ptr<stage_base> stage) = 0;
 
+  /// Any thread, at any time.
+  virtual caf::error set_limits(uint32_t stage, const stage_limits& limits) = 0;
+
   virtual caf::error start() = 0;
   virtual void stop() = 0;
   virtual int run() = 0;

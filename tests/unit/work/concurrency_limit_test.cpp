@@ -101,3 +101,37 @@ TEST_CASE("no more than the limit hold a place at once when many threads want on
   CHECK(times == 3000);
   CHECK(most <= 2);
 }
+
+TEST_CASE("more places are given to those in line at once, without anybody leaving") {
+  concurrency_limit limit{1};
+  std::vector<int> granted;
+  std::vector<std::unique_ptr<concurrency_limit::place>> places;
+  for (int i = 0; i < 5; ++i) {
+    places.push_back(
+      std::make_unique<concurrency_limit::place>(limit, [&granted, i] { granted.push_back(i); }));
+    CHECK(places.back()->acquire() == (i == 0));
+  }
+  limit.set_places(3);
+  CHECK(granted == std::vector<int>{1, 2});
+  limit.set_places(100);
+  CHECK(granted == std::vector<int>{1, 2, 3, 4});
+}
+
+TEST_CASE("with fewer places who holds one keeps it, and the next waits until few enough do") {
+  concurrency_limit limit{3};
+  auto granted = 0;
+  concurrency_limit::place a{limit, [] {}};
+  concurrency_limit::place b{limit, [] {}};
+  concurrency_limit::place c{limit, [] {}};
+  concurrency_limit::place next{limit, [&granted] { ++granted; }};
+  for (auto* each : {&a, &b, &c})
+    CHECK(each->acquire());
+  limit.set_places(1);
+  CHECK_FALSE(next.acquire());
+  a.release();
+  b.release();
+  CHECK(granted == 0);
+  CHECK(c.held());
+  c.release();
+  CHECK(granted == 1);
+}

@@ -136,6 +136,64 @@ TEST_CASE("as many calls run at once as the stage's concurrency allows, and no m
   CHECK_FALSE(too_many);
 }
 
+TEST_CASE("a higher concurrency begins more calls at once, though none has returned") {
+  std::latch one_inside{1};
+  std::latch four_inside{4};
+  std::latch go_on{1};
+  pool_rig rig{1, [&](std::string_view, int& number) {
+                 if (number == 0)
+                   one_inside.count_down();
+                 if (number < 4)
+                   four_inside.count_down();
+                 go_on.wait();
+                 return 0;
+               }};
+  for (int i = 0; i < 6; ++i)
+    rig.give("key" + std::to_string(i));
+  one_inside.wait();
+  CHECK(rig.pool->running() == 1);
+  rig.pool->set_concurrency(0, 4);
+  four_inside.wait(); // hangs if those in line wait for a call to return
+  CHECK(rig.pool->running() == 4);
+  go_on.count_down();
+  rig.back->wait_for(6);
+}
+
+TEST_CASE("a lower concurrency lets finish what runs and begins no more than it allows") {
+  std::latch three_inside{3};
+  std::latch go_on{1};
+  std::atomic<int> inside = 0;
+  std::atomic<int> begun = 0;
+  std::atomic<bool> too_many = false;
+  pool_rig rig{3, [&](std::string_view, int&) {
+                 auto now = ++inside;
+                 if (++begun > 3 && now > 1)
+                   too_many = true;
+                 else if (begun <= 3)
+                   three_inside.count_down();
+                 go_on.wait();
+                 --inside;
+                 return 0;
+               }};
+  for (int i = 0; i < 3; ++i)
+    rig.give("key" + std::to_string(i));
+  three_inside.wait();
+  for (int i = 3; i < 40; ++i)
+    rig.give("key" + std::to_string(i));
+  rig.pool->set_concurrency(0, 1);
+  go_on.count_down();
+  rig.back->wait_for(40);
+  CHECK_FALSE(too_many);
+}
+
+TEST_CASE("I9: a pool that was stopped begins nothing when its concurrency is raised") {
+  pool_rig rig{1, [](std::string_view, int&) { return 0; }};
+  rig.pool->stop();
+  rig.pool->set_concurrency(0, 4);
+  rig.give("a");
+  CHECK(rig.pool->running() == 0);
+}
+
 TEST_CASE("a call that throws fails its job, and the key's next ones go on") {
   pool_rig rig{1, [](std::string_view, int& number) {
                  if (number == 0)
