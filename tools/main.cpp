@@ -222,6 +222,9 @@ void add_work_load(CLI::App& app, work_options& o) {
     app, "--processor", o.processor, {"none", "compute", "blocking", "actor"},
     "what a record costs: nothing (none), a hash in its key's actor (compute), a call that "
     "sleeps (blocking), an actor that answers later (actor); default none");
+  app.add_flag("--by-run", o.by_run,
+               "one call for all records of a key that came together; of compute and blocking, not "
+               "with --mode unordered");
   add_number<int64_t>(app, "--delay-ms", o.delay_ms, 0, max_ms,
                       "how long blocking and actor take, in ms; default 0");
   add_number<int64_t>(app, "--jitter-ms", o.jitter_ms, 0, max_ms,
@@ -231,14 +234,24 @@ void add_work_load(CLI::App& app, work_options& o) {
   add_stragglers(app, o);
 }
 
+void check_by_run(const work_options& o) {
+  require(!o.by_run || o.processor == "compute" || o.processor == "blocking",
+          "--by-run needs --processor compute or blocking");
+  require(
+    !o.by_run || o.mode != "unordered",
+    "--by-run does not go with --mode unordered, where no records belong together; use by_key "
+    "or by_partition");
+}
+
 runner add_work(CLI::App& app) {
   auto o = std::make_shared<work_options>();
   add_text(app, "--topic", o->topic, "T", "topic to read")->required();
   add_text(app, "--group", o->group, "G", "consumer group")->required();
   add_text(app, "--out", o->out, "T2",
            "topic for one record per input record; created when absent");
-  auto mode = std::make_shared<std::string>("by_key");
-  add_choice(app, "--mode", *mode, {"by_key"}, "what goes on at once; default by_key");
+  add_choice(app, "--mode", o->mode, {"by_key", "by_partition", "unordered"},
+             "what is worked on at once: keys, partitions, everything; outputs keep their order; "
+             "default by_key");
   add_work_load(app, *o);
   auto* concurrency = add_number<uint32_t>(app, "--concurrency", o->concurrency, 1, 100'000,
                                            "runs that are processed at once");
@@ -257,7 +270,8 @@ runner add_work(CLI::App& app) {
   add_common(app, o->common, {});
   app.footer("example: keyloom work --topic t --group g --out t2 --processor blocking --delay-ms 5 "
              "--concurrency 100 --until-end");
-  return [o, mode] { return run_work(*o); };
+  app.callback([o] { check_by_run(*o); });
+  return [o] { return run_work(*o); };
 }
 
 struct command {

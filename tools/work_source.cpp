@@ -99,34 +99,54 @@ void work_source::add_compute() {
     std::string_view value; // in the record's memory, which outlives the job
     bool fail;
   };
-  auto stage = source_.stage<hash_job, uint64_t>(
-    "compute", compute([](std::string_view, hash_job& job) -> caf::expected<uint64_t> {
-      if (job.fail)
-        return on_purpose();
-      return std::hash<std::string_view>{}(job.value);
-    }),
-    [this](context<>& ctx, std::string_view, hash_job&, caf::expected<uint64_t> hash) {
-      return hash ? finish(ctx) : outcome{hash.error()};
-    },
-    limits());
+  auto one = [](std::string_view, hash_job& job) -> caf::expected<uint64_t> {
+    if (job.fail)
+      return on_purpose();
+    return std::hash<std::string_view>{}(job.value);
+  };
+  auto run = [one](std::string_view key, std::span<hash_job* const> jobs) {
+    std::vector<caf::expected<uint64_t>> results;
+    results.reserve(jobs.size());
+    for (auto* job : jobs)
+      results.push_back(one(key, *job));
+    return results;
+  };
+  auto done = [this](context<>& ctx, std::string_view, hash_job&, caf::expected<uint64_t> hash) {
+    return hash ? finish(ctx) : outcome{hash.error()};
+  };
+  auto stage = options_.by_run
+                 ? source_.stage<hash_job, uint64_t>("compute", compute(by_run(run)), done, how())
+                 : source_.stage<hash_job, uint64_t>("compute", compute(one), done, how());
   source_.on_default([this, stage](context<>& ctx, const record& rec) {
     return stage.schedule(ctx, rec.key, hash_job{rec.value, fails()});
   });
 }
 
 void work_source::add_blocking() {
-  auto stage = source_.stage<delay_job, void>(
-    "blocking", blocking([](std::string_view, delay_job& job) -> caf::expected<void> {
-      std::this_thread::sleep_for(
-        std::chrono::microseconds{job.delay_us}); // the slow call that is measured
-      if (job.fail)
-        return on_purpose();
-      return {};
-    }),
-    [this](context<>& ctx, std::string_view, delay_job&, caf::expected<void> done) {
-      return done ? finish(ctx) : outcome{done.error()};
-    },
-    limits());
+  auto wait = [](int64_t us) { // the slow call that is measured
+    std::this_thread::sleep_for(std::chrono::microseconds{us});
+  };
+  auto one = [wait](std::string_view, delay_job& job) -> caf::expected<void> {
+    wait(job.delay_us);
+    return job.fail ? on_purpose() : caf::error{};
+  };
+  auto run = [wait](std::string_view, std::span<delay_job* const> jobs) {
+    int64_t longest = 0; // one call, which a straggler holds up
+    std::vector<caf::expected<void>> results;
+    results.reserve(jobs.size());
+    for (auto* job : jobs) {
+      longest = std::max(longest, job->delay_us);
+      results.emplace_back(job->fail ? on_purpose() : caf::error{});
+    }
+    wait(longest);
+    return results;
+  };
+  auto done = [this](context<>& ctx, std::string_view, delay_job&, caf::expected<void> result) {
+    return result ? finish(ctx) : outcome{result.error()};
+  };
+  auto stage = options_.by_run
+                 ? source_.stage<delay_job, void>("blocking", blocking(by_run(run)), done, how())
+                 : source_.stage<delay_job, void>("blocking", blocking(one), done, how());
   source_.on_default([this, stage](context<>& ctx, const record& rec) {
     return stage.schedule(ctx, rec.key, delay_job{delay().count(), fails()});
   });
@@ -138,18 +158,23 @@ void work_source::add_actor(caf::actor_system&) {
     [this](context<>& ctx, std::string_view, delay_job&, caf::expected<int64_t> done) {
       return done ? finish(ctx) : outcome{done.error()};
     },
-    limits());
+    how());
   source_.on_default([this, stage](context<>& ctx, const record& rec) {
     return stage.schedule(ctx, rec.key, delay_job{delay().count(), fails()});
   });
 }
 
-stage_limits work_source::limits() const {
-  auto chosen = find_preset(options_.preset).value_or(standard).limits();
+stage_options work_source::how() const {
+  stage_options chosen{.limits = find_preset(options_.preset).value_or(standard)};
   if (options_.concurrency) {
-    chosen.concurrency = *options_.concurrency;
-    chosen.concurrent_keys = std::max(chosen.concurrent_keys, 10 * *options_.concurrency);
+    auto& limits = chosen.limits;
+    limits.concurrency = *options_.concurrency;
+    limits.concurrent_keys = std::max(limits.concurrent_keys, 10 * *options_.concurrency);
   }
+  if (options_.mode == "by_partition")
+    chosen.mode = stage_mode::by_partition;
+  else if (options_.mode == "unordered")
+    chosen.mode = stage_mode::unordered;
   return chosen;
 }
 

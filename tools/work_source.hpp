@@ -25,7 +25,7 @@ private:
   void add_compute();
   void add_blocking();
   void add_actor(caf::actor_system& system);
-  stage_limits limits() const;
+  stage_options how() const;
   outcome finish(context<>& ctx);
   bool fails() const;
   std::chrono::microseconds delay() const;

@@ -58,6 +58,34 @@ class Work(unittest.TestCase):
                     address, "--processor", "blocking", "--concurrency", 20, "--jitter-ms", 2, "--output-order", o,
                     "--key-turns", t))
 
+    def test_each_mode_keeps_the_order_of_outputs_and_loses_nothing(self):
+        for mode in ("by_partition", "unordered"):
+            for processor in ("compute", "blocking", "actor"):
+                self.each_broker(lambda address, m=mode, p=processor: self.check(
+                    address, "--mode", m, "--processor", p, "--concurrency", 50))
+        for mode in ("by_key", "by_partition"):
+            for processor in ("compute", "blocking"):
+                self.each_broker(lambda address, m=mode, p=processor: self.check(
+                    address, "--mode", m, "--processor", p, "--by-run"))
+
+    def test_a_mode_says_what_is_worked_on_at_once(self):
+        def test(address):
+            def seconds(keys, *options):
+                topic = self.load(address, 100, keys, 1)
+                return report(self.work(address, topic, "--processor", "blocking", "--delay-ms", 50, "--concurrency",
+                                        100, *options))["seconds"]
+            self.assertGreater(seconds(1), 100 * 0.05)
+            self.assertGreater(seconds(100, "--mode", "by_partition"), 100 * 0.05)
+            self.assertLess(seconds(1, "--mode", "unordered"), 100 * 0.05 / 2)
+            self.assertLess(seconds(1, "--by-run"), 100 * 0.05 / 2)
+        self.each_broker(test)
+
+    def test_stragglers_take_longer_than_the_rest(self):
+        with embedded_broker() as address:
+            topic = self.load(address, 20, 1, 1)
+            numbers = report(self.work(address, topic, "--processor", "blocking", "--stragglers", "1:30"))
+            self.assertGreater(numbers["seconds"], 20 * 0.03)
+
     def test_the_output_is_the_input_with_a_last_field_d(self):
         def test(address):
             topic, out = new_topic("work"), new_topic("out")
@@ -140,6 +168,10 @@ class Work(unittest.TestCase):
         self.assertEqual(keyloom("work", "--topic", "t", "--group", "g", "--processor", "magic").returncode, 2)
         self.assertEqual(keyloom("work", "--topic", "t", "--group", "g", "--fail-rate", 2).returncode, 2)
         self.assertEqual(keyloom("work", "--topic", "t").returncode, 2)
+        for options in (["--mode", "magic"], ["--by-run"], ["--processor", "actor", "--by-run"],
+                        ["--processor", "compute", "--by-run", "--mode", "unordered"], ["--stragglers", "2:5"],
+                        ["--stragglers", "0.5"], ["--on-error", "panic"]):
+            self.assertEqual(keyloom("work", "--topic", "t", "--group", "g", *options).returncode, 2, options)
         unreachable = keyloom("work", "--brokers", "127.0.0.1:1", "--topic", "t", "--group", "g", "--timeout", 1)
         self.assertEqual(unreachable.returncode, 3, unreachable.stderr)
         missing = new_topic("missing")
