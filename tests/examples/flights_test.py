@@ -35,8 +35,13 @@ def expect(example, pattern, *numbers):
     assert [int(n) for n in found.groups()] == list(numbers), f"{example}: {found.groups()} instead of {numbers}"
 
 
+into_snow = sum(row["dest"] == "ORD" for row in rows)
+expect("01_naive_async", r"into clear sky: (\d+), into snow: (\d+)", len(rows) - into_snow, into_snow)
 expect("02_per_key_scheduler", r"told the tower of (\d+) legs, up to \d+ at once; the busiest aircraft flew (\d+)",
        sum(legs.values()), max(legs.values()))
+seat_miles = sum(planes.get(row["tailnum"], 0) * int(row["distance_mi"]) for row in rows)
+expect("04_chained_stages", r"booked (\d+) legs with (\d+) seat miles, and asked the registry for (\d+) aircraft",
+       sum(legs.values()), seat_miles, len(legs))
 known = sum(count for tail, count in legs.items() if tail in planes)
 expect("07_handler_actors", r"by known aircraft: (\d+), by others: (\d+), gates assigned: (\d+), "
        r"logbooks: (\d+), legs in the fullest: (\d+)",
