@@ -12,11 +12,12 @@ uint32_t lane_of(uint64_t hash) {
 } // namespace
 
 stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
-                         run_port& port)
+                         run_port& port, bool lanes_in_order)
   : stage_(stage), kind_(definition.kind()), mode_(definition.mode()),
     in_slots_(kind_ != processor_kind::compute
-              || (definition.by_run() && mode_ == stage_mode::by_key)),
-    shared_(&shared), port_(&port), next_lane_(stage % lanes) {
+              || (mode_ == stage_mode::by_key && (definition.by_run() || !lanes_in_order))),
+    counts_keys_(kind_ != processor_kind::compute || definition.by_run()), shared_(&shared),
+    port_(&port), next_lane_(stage % lanes) {
   // nop
 }
 
@@ -143,8 +144,10 @@ stage_queue::slot& stage_queue::take_slot(const detail::job& j) {
   }
   if (mode_ == stage_mode::by_partition)
     only_ = &taken;
-  ++slots_used_;
-  shared_->keys.fetch_add(1, std::memory_order_relaxed);
+  if (counts_keys_) {
+    ++slots_used_;
+    shared_->keys.fetch_add(1, std::memory_order_relaxed);
+  }
   return taken;
 }
 
@@ -152,10 +155,12 @@ void stage_queue::free_slot(slot& freed) {
   if (freed.keyed)
     keys_.erase(freed);
   only_ = nullptr;
-  --slots_used_;
   free_.push_back(freed.index);
-  if (!given_up_)
-    shared_->keys.fetch_sub(1, std::memory_order_relaxed);
+  if (counts_keys_) {
+    --slots_used_;
+    if (!given_up_)
+      shared_->keys.fetch_sub(1, std::memory_order_relaxed);
+  }
   if (kind_ != processor_kind::compute)
     port_->key_idle(stage_, freed.index);
 }

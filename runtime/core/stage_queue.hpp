@@ -27,8 +27,10 @@ public:
   /// Compute stages use this many lanes of a partition; more only adds wake-ups (FACTS: 2 is best).
   static constexpr uint32_t lanes = 2;
 
+  /// `lanes_in_order`: lanes bring jobs back in the order they got them. Otherwise compute stages
+  /// keep what a pass waits for by key, too.
   stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
-              run_port& port);
+              run_port& port, bool lanes_in_order = true);
   stage_queue(stage_queue&&) = default;
 
   /// Puts a job behind all earlier ones of its place.
@@ -82,6 +84,7 @@ private:
   processor_kind kind_;
   stage_mode mode_;
   bool in_slots_;
+  bool counts_keys_;
   stage_meter* shared_;
   run_port* port_;
   uint64_t jobs_ = 0;       // and passes

@@ -6,7 +6,7 @@ assignment::assignment(surroundings around, int32_t number, int64_t start, uint6
   : position(start), around_(std::move(around)), number_(number), epoch_(epoch),
     desk_(*around_.source, around_.next_job),
     core_(around_.source->config.topic, number, start,
-          {around_.source, around_.totals, around_.stages}, meter_,
+          {around_.source, around_.totals, around_.stages, false}, meter_,
           {desk_, *this, *this, *this, around_.clock}) {
   // nop
 }

@@ -6,7 +6,7 @@ namespace keyloom::rig {
 
 namespace {
 
-/// Keys get small numbers, jobs without a key are numbered from the other end.
+/// Keys get small numbers, jobs that stand alone are numbered from the other end.
 constexpr uint64_t last_number = UINT64_MAX;
 
 } // namespace
@@ -16,7 +16,7 @@ void job_desk::to_lane(uint32_t, core::run&& jobs) {
   if (jobs.empty())
     faults_.emplace_back("an empty run was sent to a lane");
   while (auto* j = jobs.take())
-    add({j->stage, true, key_number(*j)}, *j);
+    add({j->stage, true, lane_number(*j)}, *j);
 }
 
 void job_desk::to_key(uint32_t stage, uint32_t slot, core::run&& jobs) {
@@ -26,13 +26,27 @@ void job_desk::to_key(uint32_t stage, uint32_t slot, core::run&& jobs) {
     return;
   }
   place where{stage, false, slot};
-  auto& holder = holders_.try_emplace(where, jobs.first->key).first->second;
-  while (auto* j = jobs.take()) {
-    if (j->key != holder)
-      faults_.push_back("slot " + std::to_string(slot) + " got a job of '" + std::string{j->key}
-                        + "' while it was taken by '" + holder + "'");
+  check_slot(where, jobs);
+  while (auto* j = jobs.take())
     add(where, *j);
-  }
+}
+
+/// What a slot may hold, by its stage's mode.
+void job_desk::check_slot(place where, const core::run& jobs) {
+  auto mode = source_.stages[where.stage]->mode();
+  auto [holder, taken] = holders_.try_emplace(where, jobs.first->key);
+  auto slot = "slot " + std::to_string(where.number) + " of stage '"
+              + source_.stages[where.stage]->name() + "'";
+  for (auto* j = jobs.first; j != nullptr && mode == stage_mode::by_key; j = j->next)
+    if (j->key != holder->second)
+      faults_.push_back(slot + " got a job of '" + std::string{j->key} + "' while it was taken by '"
+                        + holder->second + "'");
+  if (mode == stage_mode::unordered && (!taken || jobs.count > 1))
+    faults_.push_back(slot + " is unordered and got a job while it had one");
+  if (mode == stage_mode::by_partition)
+    for (auto& [other, key] : holders_)
+      if (other.stage == where.stage && other.number != where.number)
+        faults_.push_back(slot + " is by_partition, but another slot is taken, too");
 }
 
 void job_desk::key_idle(uint32_t stage, uint32_t slot) {
@@ -104,9 +118,12 @@ void job_desk::add(place where, detail::job& j) {
   where_.emplace(next_id_++, where);
 }
 
-uint64_t job_desk::key_number(const detail::job& j) {
-  if (j.key.data() == nullptr)
-    return last_number - keyless_++;
+uint64_t job_desk::lane_number(const detail::job& j) {
+  auto mode = source_.stages[j.stage]->mode();
+  if (mode == stage_mode::by_partition)
+    return 0;
+  if (mode == stage_mode::unordered || j.key.data() == nullptr)
+    return last_number - singles_++;
   auto known = key_numbers_.find(j.key);
   if (known == key_numbers_.end())
     known = key_numbers_.emplace(std::string{j.key}, key_numbers_.size()).first;

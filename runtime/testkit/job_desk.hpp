@@ -1,10 +1,10 @@
 // The jobs of one assignment, where they wait until the test answers them. Jobs that must not
 // overlap stand behind each other in a *place*: the slot they were sent to, or, for compute stages,
-// the key within the stage (a lane works on many keys, but only a key's order matters). The first
-// of a place is *ready*; ready jobs may be answered in any order.
+// what their stage's mode keeps in order. The first of a place is *ready*; ready jobs may be
+// answered in any order.
 //
-// Also watches what no run port should ever see: an empty run, a slot with jobs of two keys, a slot
-// that becomes idle with jobs in it. One thread.
+// Also watches what no run port should ever see: an empty run, a slot with jobs that do not belong
+// together, a slot that becomes idle with jobs in it. One thread.
 #pragma once
 
 #include "runtime/core/ports.hpp"
@@ -71,7 +71,8 @@ private:
   };
 
   void add(place where, detail::job& j);
-  uint64_t key_number(const detail::job& j);
+  uint64_t lane_number(const detail::job& j);
+  void check_slot(place where, const core::run& jobs);
   void leave(place where);
 
   const core::plan& source_;
@@ -80,7 +81,7 @@ private:
   std::vector<place> busy_;         // the keys of places_
   std::map<uint64_t, place> where_; // of each job, by id
   std::map<std::string, uint64_t, std::less<>> key_numbers_;
-  uint64_t keyless_ = 0;
+  uint64_t singles_ = 0;                 ///< jobs that nothing has to wait for
   std::map<place, std::string> holders_; // the key that a slot is taken by
   size_t runs_ = 0;
   size_t idle_ = 0;

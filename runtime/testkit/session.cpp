@@ -24,6 +24,8 @@ session::session(std::shared_ptr<const core::plan> source, testkit_options optio
     if (!acting_)
       act([] {});
   });
+  for (auto& stage : source_->stages)
+    limits_.push_back(stage->limits());
   for (int32_t number = 0; number < options_.partitions; ++number)
     seats_.emplace_back(record_log{source_->config.topic, number});
   act([this] {
@@ -63,6 +65,7 @@ std::array<uint64_t, 5> session::progress() const {
 }
 
 void session::settle() {
+  follow_limits();
   for (auto before = progress();; before = progress()) {
     if (options_.acks == test_acks::at_once)
       acknowledge_waiting();
@@ -78,6 +81,22 @@ void session::settle() {
     retry_at_.reset();
   else if (!retry_at_)
     retry_at_ = now_ + retry_interval;
+}
+
+/// What event_source::set_limits does in a source that runs.
+void session::follow_limits() {
+  auto same = [](const stage_limits& a, const stage_limits& b) {
+    return a.concurrency == b.concurrency && a.waiting_per_worker == b.waiting_per_worker
+           && a.concurrent_keys == b.concurrent_keys;
+  };
+  auto changed = false;
+  for (size_t i = 0; i < limits_.size(); ++i) {
+    auto now = source_->stages[i]->limits();
+    changed |= !same(std::exchange(limits_[i], now), now);
+  }
+  for (auto& each : seats_)
+    if (changed && each.now)
+      each.now->core().limits_changed();
 }
 
 /// Work that was done elsewhere.

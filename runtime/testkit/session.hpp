@@ -104,6 +104,7 @@ private:
 
   void settle();
   bool bring_back();
+  void follow_limits();
   std::array<uint64_t, 5> progress() const;
   void take_records(seat& from);
   void acknowledge_waiting();
@@ -140,6 +141,7 @@ private:
   std::map<uint64_t, late_job> late_; ///< begun for partitions that were given up since
   std::set<uint64_t> answered_;
   std::shared_ptr<way_back> way_back_;
+  std::vector<stage_limits> limits_; ///< of the stages, as the partitions last saw them
   size_t steps_ = 0;
   bool acting_ = false;
   bool stopping_ = false;

@@ -98,7 +98,10 @@ bool session::work_on(detail::job& j) {
       throw testkit_error{"stage '" + stage.name()
                           + "' has a handler actor, which a testkit does not start; give it "
                             "answers with answer_with(), or answer its jobs one by one"};
-    core::process(stage, j);
+    core::run one;
+    one.append(j);
+    core::run done;
+    core::process_next(stage, one, done);
     return true;
   }
   std::string why = "something that is no std::exception";
@@ -174,9 +177,19 @@ void session::work_on_some(assignment& of, int32_t number, const job_desk::waiti
     call(view(first, number)); // it gets one job at a time, and may die with it
     return;
   }
+  auto stage = first.job->stage;
   auto jobs = of.desk().take(first.id, 1 + pick(longest_part));
-  for (auto& each : jobs)
-    work_on(*each.job);
+  if (played[stage]) {
+    for (auto& each : jobs)
+      work_on(*each.job);
+  } else {
+    core::run todo;
+    for (auto& each : jobs)
+      todo.append(*each.job);
+    core::run done;
+    while (!todo.empty())
+      core::process_next(*source_->stages[stage], todo, done);
+  }
   finish(of, jobs);
 }
 

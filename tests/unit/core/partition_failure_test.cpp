@@ -220,21 +220,3 @@ TEST_CASE("a store factory that throws something else stops the partition, too")
   rig.start();
   CHECK(rig.kit->state(0) == lifecycle::stopped);
 }
-
-TEST_CASE("a stopped partition gives its places in the stages back to the others") {
-  failure_rig rig{failure_action::stop_partition};
-  rig.start();
-  rig.take(fakes::make_batch({rec(0, "job:a", "a"), rec(1, "job:b", "b")}));
-  REQUIRE(rig.meters[0].jobs == 2);
-  REQUIRE(rig.meters[0].keys == 2);
-  rig.take(fakes::make_batch({rec(2, "job:c", "c"), rec(3, "throw", "d")}));
-  REQUIRE(rig.core->stopped());
-  CHECK(rig.meters[0].jobs == 0);
-  CHECK(rig.meters[0].keys == 0);
-  rig.answer_key("a"); // its call had begun
-  CHECK(rig.meters[0].jobs == 0);
-  CHECK(rig.meters[0].keys == 0);
-  rig.core->give_up();
-  CHECK(rig.meters[0].jobs == 0);
-  CHECK(rig.meters[0].keys == 0);
-}

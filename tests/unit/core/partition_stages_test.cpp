@@ -327,3 +327,19 @@ TEST_CASE("raised limits let records in at once, lowered ones let finish what is
   CHECK(handled.size() == 12);
   CHECK(rig.core->committable() == 12);
 }
+
+TEST_CASE("a stopped partition gives its places in the stages back to the others") {
+  values seen;
+  stage_rig rig{blocking(nothing(seen))};
+  rig.start();
+  rig.take(fakes::make_batch({rec(0, "a", "1"), rec(1, "b", "2")}));
+  REQUIRE(rig.meters[0].jobs == 2);
+  REQUIRE(rig.meters[0].keys == 2);
+  rig.core->stop(caf::make_error(errc::handler_failed, "on purpose"));
+  CHECK(rig.meters[0].jobs == 0);
+  CHECK(rig.meters[0].keys == 0);
+  rig.answer(rig.runs.busy().front()); // its call had begun
+  rig.core->give_up();
+  CHECK(rig.meters[0].jobs == 0);
+  CHECK(rig.meters[0].keys == 0);
+}
