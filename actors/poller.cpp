@@ -3,6 +3,8 @@
 #include "actors/messages.hpp"
 #include "actors/send.hpp"
 
+#include <algorithm>
+
 namespace keyloom::actors {
 
 using namespace std::chrono_literals;
@@ -14,7 +16,22 @@ namespace {
 constexpr auto nap = 100ms;
 constexpr auto committed_timeout = 5s;
 constexpr int committed_attempts = 6;
-constexpr size_t max_batch_bytes = 4 << 20;
+constexpr int64_t max_batch_bytes = 4 << 20;
+
+/// A name that begins with ^ is a pattern to the client.
+std::vector<std::string> subscription(const source_config& cfg) {
+  if (!cfg.pattern.empty())
+    return {cfg.pattern};
+  return cfg.topics.empty() ? std::vector{cfg.topic} : cfg.topics;
+}
+
+/// Size of a partition's queue in the client: all of them together may hold half the budget.
+uint32_t queue_kbytes(const services& shared) {
+  constexpr int64_t unknown = 16;
+  auto partitions = shared.partitions > 0 ? shared.partitions : unknown;
+  return static_cast<uint32_t>(
+    std::clamp<int64_t>(shared.budget->limit() / 2 / partitions / 1024, 64, 65536));
+}
 
 } // namespace
 
@@ -31,6 +48,7 @@ caf::error poller::start(caf::actor source, caf::actor committer) {
                                        cfg.group,
                                        cfg.kafka,
                                        cfg.skip_headers,
+                                       queue_kbytes(shared_),
                                        [this] { wake(); },
                                        [log = shared_.log](int level, const std::string& text) {
                                          log->kafka(level, text);
@@ -39,7 +57,7 @@ caf::error poller::start(caf::actor source, caf::actor committer) {
   if (!made)
     return std::move(made.error());
   consumer_ = std::move(*made);
-  if (auto err = consumer_->subscribe({cfg.topic}))
+  if (auto err = consumer_->subscribe(subscription(cfg)))
     return err;
   thread_ = std::thread{[this] { loop(); }};
   return {};
@@ -197,11 +215,12 @@ bool poller::take_records(target& from) {
       return false;
     meter.starved = false;
   }
-  auto batch = consumer_->drain(from.start.where,
-                                static_cast<size_t>(core::partition_meter::intake_size(cfg.credit)),
-                                max_batch_bytes);
+  auto batch = consumer_->drain(
+    from.start.where, static_cast<size_t>(core::partition_meter::intake_size(cfg.credit)),
+    static_cast<size_t>(std::clamp<int64_t>(meter.account->room(), 1, max_batch_bytes)));
   if (batch == nullptr)
     return false;
+  batch->charge(meter.account);
   if (auto count = static_cast<int64_t>(batch->records().size()); count > 0) {
     meter.in_flight += count;
     auto never = std::chrono::steady_clock::rep{0};

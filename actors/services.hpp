@@ -39,6 +39,8 @@ struct services {
   std::shared_ptr<const core::plan> source;
   log::logger* log = nullptr;
   std::shared_ptr<core::source_meter> totals;
+  std::shared_ptr<core::byte_budget> budget;
+  int32_t partitions = 0; ///< of all topics at start; 0: not known (a pattern)
   std::shared_ptr<std::vector<core::stage_meter>> stage_meters; ///< by stage
   std::vector<stage_services> stages;
   std::unique_ptr<work::worker_pool> workers;

@@ -185,8 +185,14 @@ caf::error check_settings(const source_config& cfg) {
   if (cfg.group.empty())
     return wrong("group",
                  "is not set; give the consumer group's name in code or with --keyloom.group");
-  if (cfg.topic.empty())
-    return wrong("topic", "is not set; give the topic's name in code or with --keyloom.topic");
+  auto given = int{!cfg.topic.empty()} + int{!cfg.topics.empty()} + int{!cfg.pattern.empty()};
+  if (given == 0)
+    return wrong("topic", "is not set; give the topic's name in code or with --keyloom.topic (or "
+                          "several with keyloom.topics, or keyloom.pattern)");
+  if (given > 1)
+    return wrong("topic", "exactly one of topic, topics and pattern can be set");
+  if (!cfg.pattern.empty() && cfg.pattern.front() != '^')
+    return wrong("pattern", "'" + cfg.pattern + "' does not begin with ^, as patterns must");
   if (cfg.brokers.empty())
     return wrong("brokers", "is not set; give HOST:PORT[,...] in code or with --keyloom.brokers");
   for (auto& problem : {number("credit", cfg.credit, 1, 10'000'000, " records"),

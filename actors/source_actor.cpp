@@ -79,6 +79,7 @@ void source_actor_state::on_assigned(const assigned& news) {
   std::vector<kafka::topic_partition> names;
   for (auto& start : news.start) {
     auto meter = std::make_shared<core::partition_meter>();
+    meter->account = shared_->budget->open();
     auto epoch = ++epochs_;
     auto partition = self_->spawn<caf::stateful_actor<partition_actor_state>, caf::monitored>(
       partition_args{start, meter, caf::actor_cast<caf::actor>(self_), epoch, shared_});

@@ -56,8 +56,10 @@ void source_board::ended() {
     callback();
 }
 
-std::shared_ptr<core::source_meter> source_board::new_totals() {
+std::shared_ptr<core::source_meter>
+source_board::new_totals(std::shared_ptr<const core::byte_budget> budget) {
   std::lock_guard guard{mutex_};
+  budget_ = std::move(budget);
   rows_.clear();
   errors_.clear();
   totals_ = std::make_shared<core::source_meter>();
@@ -107,6 +109,10 @@ source_state source_board::snapshot() const {
   result.forwarded = totals.forwarded;
   result.commits = totals.commits;
   result.in_flight_max = static_cast<uint64_t>(totals.in_flight_max);
+  if (budget_) {
+    result.held_bytes = static_cast<uint64_t>(std::max<int64_t>(budget_->held(), 0));
+    result.held_bytes_max = static_cast<uint64_t>(budget_->held_max());
+  }
   result.first_record = clock::time_point{clock::duration{totals.first_record}};
   result.last_commit = clock::time_point{clock::duration{totals.last_commit}};
   return result;

@@ -27,7 +27,7 @@ public:
   void ended();
 
   /// Totals for a new start; forgets what the last one showed.
-  std::shared_ptr<core::source_meter> new_totals();
+  std::shared_ptr<core::source_meter> new_totals(std::shared_ptr<const core::byte_budget> budget);
 
   /// Meters for the stages of these names, for a new start.
   std::shared_ptr<std::vector<core::stage_meter>> new_stages(std::vector<std::string> names);
@@ -49,6 +49,7 @@ private:
   std::shared_ptr<core::source_meter> totals_ = std::make_shared<core::source_meter>();
   std::vector<std::string> stage_names_;
   std::shared_ptr<std::vector<core::stage_meter>> stages_;
+  std::shared_ptr<const core::byte_budget> budget_; ///< null before the first start
   std::vector<std::string> errors_;
   std::function<void()> ended_;
 };

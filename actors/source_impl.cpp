@@ -2,6 +2,7 @@
 
 #include "actors/committer_actor.hpp"
 #include "actors/handler_home.hpp"
+#include "actors/resources.hpp"
 #include "actors/send.hpp"
 #include "actors/settings.hpp"
 #include "actors/source_actor.hpp"
@@ -18,8 +19,10 @@
 namespace keyloom {
 
 std::unique_ptr<detail::source> detail::make_source(caf::actor_system& system, source_config cfg,
-                                                    store_factory make_store) {
-  return std::make_unique<actors::source_impl>(system, std::move(cfg), std::move(make_store));
+                                                    store_factory make_store,
+                                                    std::shared_ptr<resources> shared) {
+  return std::make_unique<actors::source_impl>(system, std::move(cfg), std::move(make_store),
+                                               std::move(shared));
 }
 
 caf::error detail::null_value_error() {
@@ -52,8 +55,10 @@ int exit_code(const caf::error& reason) {
 } // namespace
 
 source_impl::source_impl(caf::actor_system& system, source_config cfg,
-                         detail::store_factory make_store)
-  : system_(system), plan_(std::make_shared<core::plan>()), log_(log_level(system)) {
+                         detail::store_factory make_store,
+                         std::shared_ptr<detail::resources> shared)
+  : system_(system), shared_(std::move(shared)), plan_(std::make_shared<core::plan>()),
+    log_(log_level(system)) {
   plan_->config = std::move(cfg);
   plan_->make_store = std::move(make_store);
   settings_error_ = read_settings(caf::content(system.config()), plan_->config);
@@ -148,14 +153,8 @@ caf::expected<std::shared_ptr<const core::plan>> source_impl::definition() const
     return settings_error_;
   if (auto err = check_settings(plan_->config))
     return err;
-  if (auto err = core::check_stages(*plan_))
+  if (auto err = core::check_plan(*plan_))
     return err;
-  if (plan_->config.skip_headers && !plan_->routes.empty())
-    return caf::make_error(errc::bad_config,
-                           "keyloom.skip-headers is set, but the handler of type '"
-                             + plan_->routes.front().type
-                             + "' needs the header `type`: leave the setting out, or take records "
-                               "with on() without a type, or on_default()");
   return std::shared_ptr<const core::plan>{plan_};
 }
 
@@ -198,8 +197,14 @@ caf::error source_impl::check_cluster() {
     return std::move(cluster.error());
   if (auto err = (*cluster)->wait_until_reachable(cfg.connect_timeout))
     return err;
-  auto partitions = (*cluster)->partition_count(cfg.topic, cfg.connect_timeout);
-  return partitions ? caf::error{} : std::move(partitions.error());
+  partitions_ = 0;
+  for (auto& topic : cfg.topic.empty() ? cfg.topics : std::vector{cfg.topic}) {
+    auto partitions = (*cluster)->partition_count(topic, cfg.connect_timeout);
+    if (!partitions)
+      return std::move(partitions.error());
+    partitions_ += *partitions;
+  }
+  return {};
 }
 
 void source_impl::make_services() {
@@ -207,7 +212,10 @@ void source_impl::make_services() {
   services_ = std::make_unique<services>();
   services_->source = plan_;
   services_->log = &log_;
-  services_->totals = board_.new_totals();
+  auto common = shared_ ? shared_ : std::make_shared<detail::resources>(plan_->config.budget);
+  services_->budget = common->budget;
+  services_->totals = board_.new_totals(services_->budget);
+  services_->partitions = partitions_;
   std::vector<std::string> names;
   for (auto& stage : plan_->stages)
     names.push_back(stage->name());
@@ -226,7 +234,8 @@ void source_impl::make_services() {
     own.requests = std::make_unique<work::concurrency_limit>(stage->limits().concurrency);
   }
   services_->workers = std::make_unique<work::worker_pool>(*plan_, std::move(threads),
-                                                           *services_->stage_meters);
+                                                           *services_->stage_meters,
+                                                           common->threads);
 }
 
 caf::error source_impl::make_producer() {

@@ -14,7 +14,8 @@ namespace keyloom::actors {
 
 class source_impl final : public detail::source {
 public:
-  source_impl(caf::actor_system& system, source_config cfg, detail::store_factory make_store);
+  source_impl(caf::actor_system& system, source_config cfg, detail::store_factory make_store,
+              std::shared_ptr<detail::resources> shared);
   ~source_impl() override;
 
   void add_route(std::string type, detail::handler_function handler) override;
@@ -39,13 +40,15 @@ private:
   void take_down();
 
   caf::actor_system& system_;
+  std::shared_ptr<detail::resources> shared_; ///< null: each start has its own
   std::shared_ptr<core::plan> plan_;
   caf::error settings_error_;
   log::logger log_;
   source_board board_;
 
-  std::mutex lifecycle_; // start, stop: one at a time
-  bool running_ = false; // guarded by lifecycle_
+  std::mutex lifecycle_;   // start, stop: one at a time
+  bool running_ = false;   // guarded by lifecycle_
+  int32_t partitions_ = 0; ///< of all topics, as found at start
 
   std::mutex limits_; // set_limits, and whoever changes services_ or source_
 

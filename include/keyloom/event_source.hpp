@@ -12,6 +12,7 @@
 
 #include <keyloom/codec.hpp>
 #include <keyloom/detail/source.hpp>
+#include <keyloom/shared_resources.hpp>
 #include <keyloom/stage.hpp>
 
 namespace keyloom {
@@ -24,22 +25,25 @@ public:
   /// A source without a store.
   event_source(caf::actor_system& system, source_config cfg)
     requires std::same_as<Store, no_store>
-    : impl_(detail::make_source(system, std::move(cfg), nullptr)) {}
+    : impl_(detail::make_source(system, std::move(cfg), nullptr, nullptr)) {}
+
+  /// The same, sharing threads and byte budget with other sources.
+  event_source(caf::actor_system& system, source_config cfg, const shared_resources& shared)
+    requires std::same_as<Store, no_store>
+    : impl_(detail::make_source(system, std::move(cfg), nullptr, shared.impl())) {}
 
   /// A source with a store per partition, made by `make_store()` or `make_store(topic, partition)`.
   /// The store is touched by one thread at a time and freed when the partition is given up.
   template <class Factory>
   event_source(caf::actor_system& system, source_config cfg, Factory make_store)
-    : impl_(detail::make_source(
-      system, std::move(cfg),
-      [make = std::move(make_store)](const std::string& topic, int32_t partition) mutable {
-        if constexpr (std::invocable<Factory&, const std::string&, int32_t>)
-          return std::static_pointer_cast<void>(std::make_shared<Store>(make(topic, partition)));
-        else
-          return std::static_pointer_cast<void>(std::make_shared<Store>(make()));
-      })) {
-    static_assert(!std::same_as<Store, no_store>, "name the store's type: event_source<my_store>");
-  }
+    : impl_(detail::make_source(system, std::move(cfg), erased(std::move(make_store)), nullptr)) {}
+
+  /// The same, sharing threads and byte budget with other sources.
+  template <class Factory>
+  event_source(caf::actor_system& system, source_config cfg, Factory make_store,
+               const shared_resources& shared)
+    : impl_(
+      detail::make_source(system, std::move(cfg), erased(std::move(make_store)), shared.impl())) {}
 
   /// Handles records whose header `type` is `type`: `handler(context<Store>&, T) -> outcome`.
   template <class T, class Codec, class Handler>
@@ -129,6 +133,17 @@ public:
   const detail::source& impl() const { return *impl_; }
 
 private:
+  template <class Factory>
+  static detail::store_factory erased(Factory make_store) {
+    static_assert(!std::same_as<Store, no_store>, "name the store's type: event_source<my_store>");
+    return [make = std::move(make_store)](const std::string& topic, int32_t partition) mutable {
+      if constexpr (std::invocable<Factory&, const std::string&, int32_t>)
+        return std::static_pointer_cast<void>(std::make_shared<Store>(make(topic, partition)));
+      else
+        return std::static_pointer_cast<void>(std::make_shared<Store>(make()));
+    };
+  }
+
   template <class T, class Codec, class Handler>
   static detail::handler_function decoding(Codec codec, Handler handler) {
     static_assert(codec_for<Codec, T>,

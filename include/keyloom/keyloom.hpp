@@ -11,6 +11,7 @@
 #include <keyloom/preset.hpp>
 #include <keyloom/processor.hpp>
 #include <keyloom/record.hpp>
+#include <keyloom/shared_resources.hpp>
 #include <keyloom/source_config.hpp>
 #include <keyloom/stage.hpp>
 #include <keyloom/stage_options.hpp>

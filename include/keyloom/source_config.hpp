@@ -40,8 +40,16 @@ struct source_config {
   /// Consumer group. Required.
   std::string group;
 
-  /// Topic to read. Required; must exist.
+  /// Topic to read; must exist. Exactly one of `topic`, `topics` and `pattern` is required.
   std::string topic;
+
+  /// Several topics to read; all must exist. Not with a store.
+  std::vector<std::string> topics = {};
+
+  /// All topics whose names match this regular expression, which begins with ^; also those created
+  /// later, which the client finds at its next look (topic.metadata.refresh.interval.ms). Not with
+  /// a store.
+  std::string pattern = {};
 
   /// Bootstrap brokers, HOST:PORT[,...].
   std::string brokers = "127.0.0.1:9092";
@@ -68,6 +76,12 @@ struct source_config {
 
   /// Records come without headers, which saves about 100 ns each; not with routes by type.
   bool skip_headers = false;
+
+  /// Bytes that may be held for records that are queued or worked on and for outputs that wait for
+  /// their release or acknowledgement, shared evenly by the assigned partitions. It stops intake
+  /// only; a record larger than a partition's share passes alone. The client's queues, sized from
+  /// it, hold at most half as much again.
+  uint64_t budget = 256 << 20;
 
   /// How long a revoked partition may finish what it began before it is given up.
   std::chrono::milliseconds drain_deadline{1000};
@@ -124,6 +138,8 @@ struct source_state {
   uint64_t forwarded = 0;          ///< output records acknowledged
   uint64_t commits = 0;            ///< commits acknowledged
   uint64_t in_flight_max = 0;      ///< most records in flight at once
+  uint64_t held_bytes = 0;         ///< of the budget, by all that share it
+  uint64_t held_bytes_max = 0;     ///< most held at once
   /// First record taken in and last commit acknowledged, on the steady clock; zero before.
   std::chrono::steady_clock::time_point first_record{};
   std::chrono::steady_clock::time_point last_commit{};

@@ -25,6 +25,7 @@ struct event {
 
   std::vector<outgoing_record> outputs; ///< of turns that ended well
   uint32_t next_output = 0;             ///< the first one the producer does not have yet
+  int64_t output_bytes = 0;             ///< held in the partition's account for `outputs`
   key_chain* chain = nullptr;           ///< events of the same key, while order matters
   event* next_in_chain = nullptr;
   work_memory* memory = nullptr;

@@ -2,6 +2,8 @@
 // what `event_source::state` shows. Written once a message, not once a record.
 #pragma once
 
+#include "runtime/core/byte_budget.hpp"
+
 #include <keyloom/source_config.hpp>
 
 #include <algorithm>
@@ -36,8 +38,10 @@ struct source_meter {
 };
 
 /// Of one assignment of a partition. The poller takes records in while `open`, `in_flight` is below
-/// the credit and `window` below its limit.
+/// the credit, `window` below its limit, and the account has room.
 struct partition_meter {
+  /// Set before anybody else knows the meter. Null: no limit (tests).
+  std::shared_ptr<byte_budget::account> account;
   std::atomic<bool> open{false};
   std::atomic<bool> starved{false};  ///< the poller waits for credit: wake it when some comes back
   std::atomic<int64_t> in_flight{0}; ///< taken in by the poller and not out
@@ -54,7 +58,8 @@ struct partition_meter {
 
   /// True when the poller may hand on `intake_size` records.
   bool has_room(uint32_t credit, uint32_t window_limit) const {
-    return in_flight + intake_size(credit) <= credit && window < window_limit;
+    return in_flight + intake_size(credit) <= credit && window < window_limit
+           && (account == nullptr || account->has_room());
   }
 };
 

@@ -8,6 +8,15 @@ namespace keyloom::core {
 
 namespace {
 
+size_t bytes_of(const outgoing_record& rec) {
+  auto result = sizeof rec + rec.topic.size() + rec.type.size();
+  result += rec.key ? rec.key->size() : 0;
+  result += rec.value ? rec.value->size() : 0;
+  for (auto& each : rec.headers)
+    result += sizeof each + each.name.size() + (each.value ? each.value->size() : 0);
+  return result;
+}
+
 order_gate::settings gate_settings(const plan& source) {
   auto& cfg = source.config;
   return {cfg.output_order, source.serial(), cfg.chain_limit, cfg.chain_time};
@@ -23,7 +32,7 @@ partition::partition(std::string topic, int32_t number, int64_t position, shared
   auto& stages = common_.source->stages;
   stages_.reserve(stages.size());
   for (uint32_t i = 0; i < stages.size(); ++i)
-    stages_.emplace_back(i, *stages[i], common_.stages[i], out_.runs);
+    stages_.emplace_back(i, *stages[i], common_.stages[i], out_.runs, common_.lanes_in_order);
   meter_.position = position;
   meter_.committable = position;
 }
@@ -140,6 +149,9 @@ void partition::give_up() {
   backlog_.clear();
   for (auto& stage : stages_)
     stage.give_up();
+  give_outputs_back(held_outputs_);
+  if (meter_.account)
+    meter_.account->close();
   common_.totals.in_flight.fetch_sub(static_cast<int64_t>(tracker_.in_flight()),
                                      std::memory_order_relaxed);
   set_state(lifecycle::unassigned);
@@ -229,6 +241,7 @@ void partition::refuse(event& ev, const caf::error& reason) {
 }
 
 void partition::out(event& ev) {
+  give_outputs_back(ev.output_bytes);
   tracker_.out(*ev.home, ev.index);
   ++out_count_;
   --waiting_acks_;
@@ -271,6 +284,25 @@ void partition::stop(caf::error reason) {
   for (auto& stage : stages_) // jobs that are dropped now never come back
     stage.give_up();
   out_.incidents.stopped(reason);
+}
+
+/// Outputs stay in memory until they are acknowledged: the account holds them meanwhile.
+void partition::hold_outputs(event& ev) {
+  if (!meter_.account)
+    return;
+  int64_t bytes = 0;
+  for (auto& rec : turn_outputs_)
+    bytes += static_cast<int64_t>(bytes_of(rec));
+  ev.output_bytes += bytes;
+  held_outputs_ += bytes;
+  meter_.account->hold(bytes);
+}
+
+void partition::give_outputs_back(int64_t bytes) {
+  if (bytes == 0)
+    return;
+  held_outputs_ -= bytes;
+  meter_.account->give_back(bytes);
 }
 
 void partition::set_state(lifecycle next) {

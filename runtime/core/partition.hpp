@@ -39,6 +39,7 @@ public:
     std::shared_ptr<const plan> source;
     source_meter& totals;
     std::span<stage_meter> stages;
+    bool lanes_in_order = true; ///< see stage_queue
   };
 
   partition(std::string topic, int32_t number, int64_t position, shared common,
@@ -130,6 +131,8 @@ private:
   void refuse(event& ev, const caf::error& reason);
   void out(event& ev);
   void fail(event& ev, caf::error reason);
+  void hold_outputs(event& ev);
+  void give_outputs_back(int64_t bytes);
   void set_state(lifecycle next);
   void settle();
 
@@ -148,8 +151,9 @@ private:
   bool going_on_ = false;
   std::deque<event*>
     unsent_; ///< released; the first ones' outputs did not fit into the producer's queue
-  size_t waiting_acks_ = 0; ///< events released, not out and not refused
-  uint64_t open_jobs_ = 0;  ///< jobs that were sent and have not come back
+  size_t waiting_acks_ = 0;  ///< events released, not out and not refused
+  int64_t held_outputs_ = 0; ///< bytes of outputs that are not out, in the partition's account
+  uint64_t open_jobs_ = 0;   ///< jobs that were sent and have not come back
   lifecycle state_ = lifecycle::active;
   std::string stop_reason_;
   steady_time now_{}; ///< of the message being worked on

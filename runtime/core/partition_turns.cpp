@@ -113,6 +113,7 @@ void partition::end_turn(event& ev, outcome result, const detail::job* j) {
 
 void partition::keep_turn(event& ev) {
   if (!turn_outputs_.empty()) {
+    hold_outputs(ev);
     std::move(turn_outputs_.begin(), turn_outputs_.end(), std::back_inserter(ev.outputs));
     turn_outputs_.clear();
   }

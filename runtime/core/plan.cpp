@@ -29,6 +29,22 @@ caf::error check(const detail::stage_base& stage) {
 
 } // namespace
 
+caf::error check_plan(const plan& source) {
+  auto& cfg = source.config;
+  if (source.make_store && cfg.topic.empty())
+    return caf::make_error(errc::bad_config,
+                           "a source with a store reads one topic, because a store belongs to a "
+                           "partition of it: set keyloom.topic, not keyloom.topics or "
+                           "keyloom.pattern");
+  if (cfg.skip_headers && !source.routes.empty())
+    return caf::make_error(errc::bad_config,
+                           "keyloom.skip-headers is set, but the handler of type '"
+                             + source.routes.front().type
+                             + "' needs the header `type`: leave the setting out, or take records "
+                               "with on() without a type, or on_default()");
+  return check_stages(source);
+}
+
 caf::error check_stages(const plan& source) {
   for (auto& stage : source.stages)
     if (auto err = check(*stage))

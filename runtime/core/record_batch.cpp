@@ -16,7 +16,16 @@ record_batch::record_batch(std::string topic, int32_t partition)
   // nop
 }
 
-record_batch::~record_batch() = default;
+record_batch::~record_batch() {
+  if (account_)
+    account_->give_back(charged_);
+}
+
+void record_batch::charge(std::shared_ptr<byte_budget::account> to) {
+  account_ = std::move(to);
+  charged_ = static_cast<int64_t>(bytes_);
+  account_->hold(charged_);
+}
 
 void record_batch::reserve(size_t records, size_t bytes) {
   records_.reserve(records_.size() + records);

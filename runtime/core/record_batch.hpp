@@ -5,6 +5,8 @@
 // with the last.
 #pragma once
 
+#include "runtime/core/byte_budget.hpp"
+
 #include <keyloom/record.hpp>
 
 #include <caf/intrusive_ptr.hpp>
@@ -47,6 +49,9 @@ public:
   /// Sets the position behind the batch when it is further than one past the last record.
   void set_next_offset(int64_t offset) { next_offset_ = offset; }
 
+  /// Lets the account hold this batch's bytes until its memory goes. Once, when it is filled.
+  void charge(std::shared_ptr<byte_budget::account> to);
+
 private:
   char* allocate(size_t bytes);
 
@@ -58,6 +63,8 @@ private:
   std::vector<std::unique_ptr<char[]>> chunks_;
   char* free_ = nullptr;
   size_t free_bytes_ = 0;
+  std::shared_ptr<byte_budget::account> account_;
+  int64_t charged_ = 0;
 };
 
 using record_batch_ptr = caf::intrusive_ptr<record_batch>;

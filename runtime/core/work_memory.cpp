@@ -35,6 +35,7 @@ void work_memory::recycle(event& ev) {
   ev.complete = false;
   ev.outputs.clear();
   ev.next_output = 0;
+  ev.output_bytes = 0;
   ev.next_free = free_events_;
   free_events_ = &ev;
 }

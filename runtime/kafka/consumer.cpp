@@ -24,15 +24,14 @@ constexpr int log_warning = 4;
 // only for partitions that are at their end waits for fetch.wait.max.ms while the others, whose
 // queues were full a moment ago, run dry: with the client's 500 ms a backlog of 2 M records stood
 // still for half a second near its end.
-const properties& defaults() {
-  static const properties result{
+properties defaults(const consumer::config& settings) {
+  return {
     {"client.id", "keyloom"},
     {"queued.min.messages", "20000"},
-    {"queued.max.messages.kbytes", "65536"},
+    {"queued.max.messages.kbytes", std::to_string(settings.queue_kbytes)},
     {"fetch.queue.backoff.ms", "10"},
     {"fetch.wait.max.ms", "50"},
   };
-  return result;
 }
 
 std::vector<forced_property> forced(const consumer::config& settings) {
@@ -70,7 +69,7 @@ caf::error consumer::impl::start() {
   if (settings.group.empty())
     return caf::make_error(errc::bad_config,
                            "the setting `group` is empty: name the consumer group");
-  auto conf = make_conf(defaults(), settings.kafka, forced(settings));
+  auto conf = make_conf(defaults(settings), settings.kafka, forced(settings));
   if (!conf)
     return std::move(conf.error());
   rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR

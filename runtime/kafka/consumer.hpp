@@ -68,6 +68,9 @@ public:
     properties kafka = {};
     /// Records come without their headers, which are dear to ask the client for.
     bool skip_headers = false;
+    /// Most that a partition's queue in the client holds before it fetches no more, in KiB; the
+    /// property queued.max.messages.kbytes wins.
+    uint32_t queue_kbytes = 65536;
     /// Called, on any thread, when an event or a record may be waiting; must only raise a flag. A
     /// queue wakes when it was empty: after a wake-up take events until there are none, and drain a
     /// partition until it gives less than asked for.

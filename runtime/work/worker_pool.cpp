@@ -5,8 +5,9 @@ namespace keyloom::work {
 using std::chrono::steady_clock;
 
 worker_pool::worker_pool(const core::plan& source, std::vector<uint32_t> concurrency,
-                         std::span<core::stage_meter> meters)
-  : source_(source), meters_(meters), lines_(concurrency.size()) {
+                         std::span<core::stage_meter> meters,
+                         std::shared_ptr<thread_set> threads)
+  : source_(source), meters_(meters), lines_(concurrency.size()), threads_(std::move(threads)) {
   for (size_t i = 0; i < concurrency.size(); ++i)
     lines_[i].concurrency = concurrency[i];
 }
@@ -54,24 +55,22 @@ void worker_pool::make_first_ready(stage_line& line) {
 }
 
 void worker_pool::call_worker() {
-  if (threads_.size() < working_ + ready_.size())
-    threads_.emplace_back([this] { work(); });
-  else
-    ready_changed_.notify_one();
+  if (workers_ >= working_ + ready_.size())
+    return; // one that gives its strand back just now will look
+  ++workers_;
+  threads_->call([this] { work(); });
 }
 
 void worker_pool::stop() {
-  {
-    std::lock_guard guard{mutex_};
-    stopped_ = true;
-    ready_.clear();
-    for (auto& line : lines_)
-      line.waiting.clear();
-  }
-  ready_changed_.notify_all();
-  for (auto& thread : threads_)
-    thread.join();
-  threads_.clear();
+  std::shared_ptr<thread_set> threads; // goes outside of the lock: it may be the last of it
+  std::unique_lock lock{mutex_};
+  stopped_ = true;
+  ready_.clear();
+  for (auto& line : lines_)
+    line.waiting.clear();
+  worker_ended_.wait(lock, [this] { return workers_ == 0; });
+  threads.swap(threads_);
+  lock.unlock();
 }
 
 size_t worker_pool::running() const {
@@ -81,17 +80,19 @@ size_t worker_pool::running() const {
 
 void worker_pool::work() {
   std::unique_lock lock{mutex_};
-  for (auto mine = next(lock, nullptr, false); mine != nullptr;) {
+  for (auto mine = next(nullptr, false); mine != nullptr;) {
     lock.unlock();
     auto more = work_on(*mine);
     lock.lock();
-    mine = next(lock, std::move(mine), more);
+    mine = next(std::move(mine), more);
   }
+  --workers_;
+  worker_ended_.notify_all(); // under the lock: who waits may destroy us next
 }
 
-/// Gives `done` back, to the end of its line when it has `more` work, and waits for the next
-/// strand. Null: stop.
-strand_ptr worker_pool::next(std::unique_lock<std::mutex>& lock, strand_ptr done, bool more) {
+/// Gives `done` back, to the end of its line when it has `more` work, and takes the next strand.
+/// Null: there is none. With mutex_ held.
+strand_ptr worker_pool::next(strand_ptr done, bool more) {
   if (done != nullptr) {
     --working_;
     auto& line = lines_[done->stage()];
@@ -101,8 +102,7 @@ strand_ptr worker_pool::next(std::unique_lock<std::mutex>& lock, strand_ptr done
     if (line.running < line.concurrency && !line.waiting.empty())
       make_first_ready(line); // without a call: there is a worker, this one
   }
-  ready_changed_.wait(lock, [this] { return stopped_ || !ready_.empty(); });
-  if (stopped_)
+  if (stopped_ || ready_.empty())
     return nullptr;
   auto result = std::move(ready_.front());
   ready_.pop_front();

@@ -1,7 +1,7 @@
-// The threads that call blocking processors. Strands that have work wait in their stage's line; as
-// many of a stage are worked on at once as its concurrency allows. A thread is started when there
-// is work and no idle one, so a pool has no more threads than were ever needed at once, and never
-// more than the sum of the stages' concurrency.
+// The workers that call blocking processors. Strands that have work wait in their stage's line; as
+// many of a stage are worked on at once as its concurrency allows. A worker is a thread of a
+// `thread_set`, taken when there is work and given back when there is none: sources that share a
+// set share its threads, each within its own stages' concurrency.
 //
 // A worker keeps its strand while the key has work, but when others of its stage wait, no longer
 // than a time slice: a hot key cannot starve others. Results go back about every millisecond, so a
@@ -11,11 +11,9 @@
 
 #include "runtime/core/meters.hpp"
 #include "runtime/work/strand.hpp"
+#include "runtime/work/thread_set.hpp"
 
-#include <condition_variable>
-#include <deque>
 #include <span>
-#include <thread>
 
 namespace keyloom::work {
 
@@ -29,7 +27,8 @@ public:
   /// `concurrency` by stage; 0 for stages that are not blocking. `source` and `meters`, by stage,
   /// outlive the pool.
   worker_pool(const core::plan& source, std::vector<uint32_t> concurrency,
-              std::span<core::stage_meter> meters = {});
+              std::span<core::stage_meter> meters = {},
+              std::shared_ptr<thread_set> threads = std::make_shared<thread_set>());
 
   /// Calls `stop`.
   ~worker_pool();
@@ -41,7 +40,7 @@ public:
   /// effect as strands come back.
   void set_concurrency(uint32_t stage, uint32_t concurrency);
 
-  /// Waits for the calls in progress; what has not begun is dropped.
+  /// Waits for the calls in progress; what has not begun is dropped. Lets go of the threads.
   void stop();
 
   /// Calls in progress.
@@ -59,7 +58,7 @@ private:
   void make_first_ready(stage_line& line);
   void call_worker();
   void work();
-  strand_ptr next(std::unique_lock<std::mutex>& lock, strand_ptr done, bool more);
+  strand_ptr next(strand_ptr done, bool more);
   bool work_on(strand& mine);
   bool others_wait(uint32_t stage) const;
   void count_call(uint32_t stage, int64_t change);
@@ -68,11 +67,12 @@ private:
   const core::plan& source_;
   std::span<core::stage_meter> meters_; // may be empty
   mutable std::mutex mutex_;
-  std::condition_variable ready_changed_;
+  std::condition_variable worker_ended_;
   std::deque<strand_ptr> ready_; // may be worked on now; guarded by mutex_, as all below
   std::vector<stage_line> lines_;
-  std::vector<std::thread> threads_;
-  size_t working_ = 0;
+  std::shared_ptr<thread_set> threads_;
+  size_t workers_ = 0; ///< on a thread or called: never fewer than `working_` and `ready_` need
+  size_t working_ = 0; ///< have a strand
   std::atomic<bool> stopped_ = false; // changes under mutex_; looked at before each call without it
 };
 

@@ -44,9 +44,11 @@ public:
   virtual caf::expected<std::shared_ptr<const core::plan>> definition() const = 0;
 };
 
-/// `make_store` is empty for a source without a store.
+struct resources;
+
+/// `make_store` is empty for a source without a store, `shared` null for one that shares nothing.
 std::unique_ptr<source> make_source(caf::actor_system& system, source_config cfg,
-                                    store_factory make_store);
+                                    store_factory make_store, std::shared_ptr<resources> shared);
 
 /// The error of a record whose value is null where its route expects one.
 caf::error null_value_error();
