@@ -102,7 +102,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, give_up_atom)  // source -> partition: end now
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, deadline_atom) // source's timer for draining
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
-               granted_atom) // a place among the stage's requests is free
+               woken_atom) // own waker -> key actor: this slot may go on
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
                retire_atom) // partition -> key actor: end when you can
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, stop_atom) // stop everything

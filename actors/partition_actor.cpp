@@ -1,5 +1,7 @@
 #include "actors/partition_actor.hpp"
 
+#include "actors/asking_key_actor.hpp"
+#include "actors/handler_home.hpp"
 #include "actors/key_actor.hpp"
 #include "actors/lane_actor.hpp"
 #include "actors/poller.hpp"
@@ -15,12 +17,31 @@ namespace {
 /// How soon an output is tried again that did not fit into the producer's queue.
 constexpr std::chrono::milliseconds retry_interval{5};
 
-/// The way back into a partition actor.
-class actor_return : public core::return_port {
+} // namespace
+
+/// The way back into a partition actor. Results are gathered until the actor comes to them, so that
+/// many short runs cost it one message.
+class actor_return final : public core::return_port {
 public:
   actor_return(caf::actor to, core::work_memory* memory) : to_(std::move(to)), memory_(memory) {}
 
-  void finished(core::run&& part) override { post(to_, std::move(part)); }
+  void finished(core::run&& part) override {
+    core::run news; // without jobs: it only says that there are results, and keeps their memory
+    news.memory = std::move(part.memory);
+    {
+      std::lock_guard guard{mutex_};
+      auto told = !results_.empty();
+      results_.append(std::move(part));
+      if (told)
+        return;
+    }
+    post(to_, std::move(news));
+  }
+
+  core::run take_results() {
+    std::lock_guard guard{mutex_};
+    return std::exchange(results_, core::run{});
+  }
 
   void delivered(std::vector<core::delivery>&& reports) override {
     post(to_, delivery_reports{std::move(reports), core::work_memory_ptr{memory_}});
@@ -29,19 +50,19 @@ public:
 private:
   caf::actor to_;
   core::work_memory* memory_; // owns this port
+  std::mutex mutex_;
+  core::run results_; // guarded by mutex_; without a reference to the memory, which owns this port
 };
-
-} // namespace
 
 partition_actor_state::partition_actor_state(caf::event_based_actor* self, partition_args args)
   : alive_(args.shared->alive), self_(self), args_(std::move(args)),
     core_(args_.start.where.topic, args_.start.where.partition, args_.start.offset,
-          {args_.shared->source, *args_.shared->totals, args_.shared->stage_meters}, *args_.meter,
+          {args_.shared->source, *args_.shared->totals, *args_.shared->stage_meters}, *args_.meter,
           {*this, *this, *this, *this, *this}),
     keys_(args_.shared->source->stages.size()) {
   auto& memory = core_.memory();
-  memory->returns_to(
-    std::make_shared<actor_return>(caf::actor_cast<caf::actor>(self), memory.get()));
+  returns_ = std::make_shared<actor_return>(caf::actor_cast<caf::actor>(self), memory.get());
+  memory->returns_to(returns_);
   memory->on_gone([source = args_.source, where = args_.start.where, epoch = args_.epoch] {
     post(source, memory_gone{where, epoch});
   });
@@ -53,8 +74,8 @@ caf::behavior partition_actor_state::make_behavior() {
       core_.take(batch);
       after_message();
     },
-    [this](const core::run& part) {
-      core_.finished(core::run{part});
+    [this](const core::run&) {
+      core_.finished(returns_->take_results());
       after_message();
     },
     [this](delivery_reports& news) {
@@ -84,6 +105,10 @@ void partition_actor_state::to_lane(uint32_t lane, core::run&& jobs) {
 }
 
 void partition_actor_state::to_key(uint32_t stage, uint32_t slot, core::run&& jobs) {
+  if (args_.shared->source->stages[stage]->kind() == processor_kind::actor) {
+    to_asking_key(stage, slot, std::move(jobs));
+    return;
+  }
   auto& keys = keys_[stage];
   if (keys.by_slot.size() <= slot)
     keys.by_slot.resize(slot + 1);
@@ -93,9 +118,31 @@ void partition_actor_state::to_key(uint32_t stage, uint32_t slot, core::run&& jo
   tell(*self_, key, std::move(jobs));
 }
 
+void partition_actor_state::to_asking_key(uint32_t stage, uint32_t slot, core::run&& jobs) {
+  auto& asking = keys_[stage].asking;
+  auto index = slot / asking_key_state::slots;
+  while (asking.size() <= index)
+    asking.push_back(
+      {self_->spawn<caf::stateful_actor<asking_key_state>>(args_.shared, stage, core_.memory()),
+       {}});
+  auto& key = asking[index];
+  if (key.pending.empty())
+    pending_.emplace_back(stage, index);
+  key.pending.append(std::move(jobs));
+}
+
+void partition_actor_state::send_pending() {
+  for (auto [stage, index] : pending_) {
+    auto& key = keys_[stage].asking[index];
+    tell(*self_, key.actor, std::exchange(key.pending, core::run{}));
+  }
+  pending_.clear();
+}
+
 void partition_actor_state::key_idle(uint32_t stage, uint32_t slot) {
   auto& keys = keys_[stage];
-  keys.idle.push_back(std::exchange(keys.by_slot[slot], nullptr));
+  if (slot < keys.by_slot.size()) // asking keys stay with their slots
+    keys.idle.push_back(std::exchange(keys.by_slot[slot], nullptr));
 }
 
 caf::actor partition_actor_state::lease(uint32_t stage) {
@@ -105,8 +152,6 @@ caf::actor partition_actor_state::lease(uint32_t stage) {
     idle.pop_back();
     return result;
   }
-  if (args_.shared->source->stages[stage]->kind() == processor_kind::actor)
-    return self_->spawn<caf::stateful_actor<asking_key_state>>(args_.shared, stage);
   return self_->spawn<caf::stateful_actor<strand_key_state>>(args_.shared, stage);
 }
 
@@ -135,6 +180,7 @@ void partition_actor_state::stopped(const caf::error& reason) {
 }
 
 void partition_actor_state::after_message() {
+  send_pending();
   if (core_.has_unsent() && !std::exchange(ticking_, true))
     tell_later(*self_, retry_interval, tick_atom_v);
   if (draining_ && core_.drained())
@@ -150,6 +196,9 @@ caf::result<partition_given_up> partition_actor_state::give_up() {
   partition_given_up result;
   result.last = {args_.start.where, core_.committable()};
   core_.give_up();
+  for (auto& stage : args_.shared->stages)
+    if (stage.handlers)
+      stage.handlers->partition_gone(*core_.memory());
   result.lingering = retire_children();
   self_->quit();
   return result;
@@ -168,6 +217,10 @@ std::vector<caf::actor> partition_actor_state::retire_children() {
         tell(*self_, key, retire_atom_v);
         lingering.push_back(std::move(key));
       }
+    for (auto& key : keys.asking) {
+      tell(*self_, key.actor, retire_atom_v);
+      lingering.push_back(std::move(key.actor));
+    }
   }
   return lingering;
 }

@@ -1,6 +1,7 @@
 // The partition actor: brings messages to core::partition and takes what it decides to key actors,
 // producer and source. One per assignment; it ends when the partition is given up. Children: two
-// lanes for compute stages and the key actors it leases.
+// lanes for compute stages, the key actors it leases for blocking ones, and those that ask handler
+// actors, each for some slots. Runs for the latter leave at the end of a message, in one for each.
 #pragma once
 
 #include "actors/messages.hpp"
@@ -9,6 +10,8 @@
 #include <caf/event_based_actor.hpp>
 
 namespace keyloom::actors {
+
+class actor_return;
 
 /// What an assignment is made of.
 struct partition_args {
@@ -45,12 +48,20 @@ struct partition_actor_state : core::run_port,
   }
 
 private:
-  struct leases {
-    std::vector<caf::actor> by_slot;
+  struct asking_key {
+    caf::actor actor;
+    core::run pending; ///< since the last message
+  };
+
+  struct key_actors {
+    std::vector<caf::actor> by_slot; ///< leased
     std::vector<caf::actor> idle;
+    std::vector<asking_key> asking;
   };
 
   caf::actor lease(uint32_t stage);
+  void to_asking_key(uint32_t stage, uint32_t slot, core::run&& jobs);
+  void send_pending();
   void after_message();
   void tell_drained();
   caf::result<partition_given_up> give_up();
@@ -60,8 +71,10 @@ private:
   caf::event_based_actor* self_;
   partition_args args_;
   core::partition core_;
+  std::shared_ptr<actor_return> returns_;
   std::vector<caf::actor> lanes_;
-  std::vector<leases> keys_; // by stage
+  std::vector<key_actors> keys_;                       // by stage
+  std::vector<std::pair<uint32_t, uint32_t>> pending_; ///< stage and index of asking keys
   bool draining_ = false;
   bool ticking_ = false;
 };

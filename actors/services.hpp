@@ -14,19 +14,24 @@
 #include <memory>
 #include <vector>
 
+namespace keyloom::detail {
+class actor_port;
+} // namespace keyloom::detail
+
 namespace keyloom::kafka {
 class producer;
 } // namespace keyloom::kafka
 
 namespace keyloom::actors {
 
-class handler_cell;
+class handler_home;
 class poller;
 
 /// What a stage has beside its definition. Unused parts stay empty.
 struct stage_services {
-  std::unique_ptr<handler_cell> handlers;            ///< of handler-actor stages
-  std::unique_ptr<work::concurrency_limit> requests; ///< of handler-actor stages
+  std::shared_ptr<handler_home> handlers; ///< of handler-actor stages, as all below
+  std::unique_ptr<work::concurrency_limit> requests;
+  detail::actor_port* port = nullptr;
 };
 
 struct services {
@@ -34,11 +39,13 @@ struct services {
   std::shared_ptr<const core::plan> source;
   log::logger* log = nullptr;
   std::shared_ptr<core::source_meter> totals;
-  std::vector<core::stage_meter> stage_meters;
+  std::shared_ptr<std::vector<core::stage_meter>> stage_meters; ///< by stage
   std::vector<stage_services> stages;
   std::unique_ptr<work::worker_pool> workers;
   kafka::producer* producer = nullptr;
   actors::poller* poller = nullptr;
+
+  core::stage_meter& meter(uint32_t stage) const { return (*stage_meters)[stage]; }
 };
 
 } // namespace keyloom::actors

@@ -4,6 +4,7 @@
 
 #include <caf/config_option_adder.hpp>
 #include <caf/config_value.hpp>
+#include <caf/io/middleman.hpp>
 #include <caf/settings.hpp>
 #include <caf/timespan.hpp>
 
@@ -119,6 +120,7 @@ private:
 } // namespace
 
 program_config::program_config() {
+  load<caf::io::middleman>(); // for remote_actor
   // Measured: throughput of stealing at the idle cost of sharing; fair between actors.
   set("caf.work-stealing.moderate-poll-attempts", 0);
   set("caf.work-stealing.relaxed-sleep-duration", caf::timespan{std::chrono::milliseconds{1}});

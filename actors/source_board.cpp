@@ -64,6 +64,28 @@ std::shared_ptr<core::source_meter> source_board::new_totals() {
   return totals_;
 }
 
+std::shared_ptr<std::vector<core::stage_meter>>
+source_board::new_stages(std::vector<std::string> names) {
+  std::lock_guard guard{mutex_};
+  stages_ = std::make_shared<std::vector<core::stage_meter>>(names.size());
+  stage_names_ = std::move(names);
+  return stages_;
+}
+
+stage_state source_board::stage_snapshot(size_t index) const {
+  auto count = [](int64_t number) { return static_cast<uint64_t>(std::max<int64_t>(number, 0)); };
+  auto& meter = (*stages_)[index];
+  stage_state result{.name = stage_names_[index]};
+  result.running = count(meter.running);
+  result.waiting = count(meter.jobs - meter.running);
+  result.keys = count(meter.keys);
+  result.late_answers = meter.late_answers;
+  result.actors_made = meter.actors_made;
+  result.actors_alive = count(meter.actors_alive);
+  result.actors_evicted = meter.actors_evicted;
+  return result;
+}
+
 source_state source_board::snapshot() const {
   using clock = std::chrono::steady_clock;
   std::lock_guard guard{mutex_};
@@ -77,6 +99,8 @@ source_state source_board::snapshot() const {
       {each.where.topic, each.where.partition, meter.state, meter.position, meter.committed,
        static_cast<uint64_t>(std::max<int64_t>(meter.in_flight, 0)), each.error});
   }
+  for (size_t i = 0; i < stage_names_.size(); ++i)
+    result.stages.push_back(stage_snapshot(i));
   result.records = totals.records;
   result.out = totals.out;
   result.skipped = totals.skipped;

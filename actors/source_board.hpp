@@ -29,9 +29,14 @@ public:
   /// Totals for a new start; forgets what the last one showed.
   std::shared_ptr<core::source_meter> new_totals();
 
+  /// Meters for the stages of these names, for a new start.
+  std::shared_ptr<std::vector<core::stage_meter>> new_stages(std::vector<std::string> names);
+
   source_state snapshot() const;
 
 private:
+  stage_state stage_snapshot(size_t index) const;
+
   struct row {
     kafka::topic_partition where;
     std::shared_ptr<core::partition_meter> meter;
@@ -42,6 +47,8 @@ private:
   bool running_ = false; // guarded by mutex_, as all below
   std::vector<row> rows_;
   std::shared_ptr<core::source_meter> totals_ = std::make_shared<core::source_meter>();
+  std::vector<std::string> stage_names_;
+  std::shared_ptr<std::vector<core::stage_meter>> stages_;
   std::vector<std::string> errors_;
   std::function<void()> ended_;
 };

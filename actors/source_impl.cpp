@@ -1,12 +1,14 @@
 #include "actors/source_impl.hpp"
 
 #include "actors/committer_actor.hpp"
-#include "actors/handler_cell.hpp"
+#include "actors/handler_home.hpp"
 #include "actors/send.hpp"
 #include "actors/settings.hpp"
 #include "actors/source_actor.hpp"
 #include "actors/stop_signal.hpp"
 #include "runtime/kafka/cluster.hpp"
+
+#include <keyloom/detail/actor_port.hpp>
 
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
@@ -140,12 +142,33 @@ caf::expected<std::shared_ptr<const core::plan>> source_impl::definition() const
 caf::error source_impl::begin() {
   if (auto usable = definition(); !usable)
     return std::move(usable.error());
+  if (auto err = check_handler_actors())
+    return err;
   if (auto err = check_cluster())
     return err;
   make_services();
   if (auto err = make_producer())
     return err;
   return spawn_actors();
+}
+
+caf::error source_impl::check_handler_actors() const {
+  for (auto& stage : plan_->stages) {
+    if (stage->kind() != processor_kind::actor)
+      continue;
+    auto& layout = stage->handlers()->layout();
+    if (layout.instances == 0)
+      return caf::make_error(errc::bad_config, "stage '" + stage->name()
+                                                 + "': a pool, or max_instances, of 0 handler "
+                                                   "actors can do nothing; give 1 or more");
+    if (layout.kind == detail::actor_layout::form::remote && !system_.has_middleman())
+      return caf::make_error(errc::bad_config,
+                             "stage '" + stage->name()
+                               + "': remote_actor needs CAF's middleman: call "
+                                 "load<caf::io::middleman>() on the configuration before the actor "
+                                 "system is made, or use keyloom::exec_main");
+  }
+  return {};
 }
 
 caf::error source_impl::check_cluster() {
@@ -164,17 +187,25 @@ void source_impl::make_services() {
   services_->source = plan_;
   services_->log = &log_;
   services_->totals = board_.new_totals();
-  services_->stage_meters = std::vector<core::stage_meter>(plan_->stages.size());
+  std::vector<std::string> names;
+  for (auto& stage : plan_->stages)
+    names.push_back(stage->name());
+  services_->stage_meters = board_.new_stages(std::move(names));
   std::vector<uint32_t> threads;
   for (auto& stage : plan_->stages) {
     auto& own = services_->stages.emplace_back();
     threads.push_back(stage->kind() == processor_kind::blocking ? stage->limits().concurrency : 0);
     if (stage->kind() != processor_kind::actor)
       continue;
-    own.handlers = std::make_unique<handler_cell>(system_, *stage->handlers());
+    own.port = stage->handlers();
+    std::shared_ptr<core::stage_meter> meter{
+      services_->stage_meters,
+      &services_->meter(static_cast<uint32_t>(services_->stages.size() - 1))};
+    own.handlers = make_handler_home({system_, *own.port, std::move(meter), log_, stage->name()});
     own.requests = std::make_unique<work::concurrency_limit>(stage->limits().concurrency);
   }
-  services_->workers = std::make_unique<work::worker_pool>(*plan_, std::move(threads));
+  services_->workers = std::make_unique<work::worker_pool>(*plan_, std::move(threads),
+                                                           *services_->stage_meters);
 }
 
 caf::error source_impl::make_producer() {

@@ -30,6 +30,7 @@ public:
 
 private:
   caf::error begin();
+  caf::error check_handler_actors() const;
   caf::error check_cluster();
   void make_services();
   caf::error make_producer();

@@ -1,15 +1,20 @@
 // Handler actors: CAF actors of your own as the processors of stages.
 //
-// A leg passes two of them. The *registry* is statically typed and answers by value: which aircraft
-// has this tail number? The *desk* is dynamically typed and answers later, through a response
-// promise, as an actor does that waits for somebody else without blocking a thread. Each is one
-// actor for all partitions; requests of one aircraft come to it in order and one at a time. When
-// one dies, its factory makes another, and the jobs it held are tried again.
+// A leg passes three of them. The *registry* is statically typed and answers by value: which
+// aircraft has this tail number? The *desk* is dynamically typed and answers later, through a
+// response promise, as an actor does that waits for somebody else without blocking a thread. Each
+// of these is one actor for all partitions. The *logbook* is one actor per aircraft, with state of
+// its own: how many legs it has flown. Requests of one aircraft come in order and one at a time.
+// When an actor dies, its factory makes another, and the jobs it held are tried again.
 //
 //   examples/run.sh 07_handler_actors          runs it on an embedded broker with a month of
 //   flights
 //
-// When to choose it: the work has state of its own, or is an actor already.
+// When to choose it: the work has state of its own, or is an actor already. shared_actor and
+// actor_pool when the state belongs to the service (a connection, a table), per_key_actor when it
+// belongs to the key and may be made again from nothing: it is gone when the partition moves, when
+// the actor dies, and when more keys than max_instances need one. What must not be lost belongs
+// into a store. Without state, blocking(f) and compute(f) are simpler and faster.
 #include <keyloom/codec/json.hpp>
 #include <keyloom/handler_actor.hpp>
 #include <keyloom/keyloom.hpp>
@@ -31,6 +36,10 @@ struct aircraft {
   std::string model; // empty: not in the registry
 };
 
+struct entry {
+  int leg = 0; // of this aircraft, from 1
+};
+
 template <class Inspector>
 bool inspect(Inspector& f, leg& x) {
   return f.object(x).fields(f.field("tailnum", x.tailnum), f.field("dest", x.dest));
@@ -41,9 +50,15 @@ bool inspect(Inspector& f, aircraft& x) {
   return f.object(x).fields(f.field("model", x.model));
 }
 
+template <class Inspector>
+bool inspect(Inspector& f, entry& x) {
+  return f.object(x).fields(f.field("leg", x.leg));
+}
+
 CAF_BEGIN_TYPE_ID_BLOCK(flights, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(flights, (leg))
   CAF_ADD_TYPE_ID(flights, (aircraft))
+  CAF_ADD_TYPE_ID(flights, (entry))
 CAF_END_TYPE_ID_BLOCK(flights)
 
 using registry = caf::typed_actor<caf::result<aircraft>(std::string, leg)>; // key, job -> result
@@ -82,16 +97,43 @@ caf::behavior desk(caf::event_based_actor* self) {
   }};
 }
 
+using logbook = caf::typed_actor<caf::result<entry>(std::string, leg)>;
+
+struct logbook_state {
+  static inline const char* name = "logbook";
+
+  int legs = 0;
+
+  logbook::behavior_type make_behavior() {
+    return {[this](const std::string&, const leg&) { return entry{++legs}; }};
+  }
+};
+
 int run(caf::actor_system& system) {
   using keyloom::context;
   keyloom::event_source<> source{system, {.group = "handlers", .topic = "legs"}};
-  std::atomic<int> known = 0, unknown = 0, gates = 0;
+  std::atomic<int> known = 0, unknown = 0, gates = 0, most = 0;
 
+  auto log = source.stage<leg, entry>(
+    "log", keyloom::per_key_actor([](caf::actor_system& sys, const std::string&) {
+      return sys.spawn<logbook::stateful_impl<logbook_state>>();
+    }),
+    [&](context<>&, std::string_view, leg&, caf::expected<entry> noted) {
+      if (!noted)
+        return keyloom::outcome{noted.error()};
+      for (int seen = most; seen < noted->leg && !most.compare_exchange_weak(seen, noted->leg);) {
+        // another partition's aircraft moved it: look again
+      }
+      return keyloom::complete;
+    },
+    keyloom::wide_network);
   auto assign = source.stage<leg, std::string>(
     "assign", keyloom::shared_actor([](caf::actor_system& sys) { return sys.spawn(desk); }),
-    [&](context<>&, std::string_view, leg&, caf::expected<std::string> gate) {
-      gates += gate ? 1 : 0;
-      return gate ? keyloom::complete : keyloom::outcome{gate.error()};
+    [&, log](context<>& ctx, std::string_view tail, leg& flown, caf::expected<std::string> gate) {
+      if (!gate)
+        return keyloom::outcome{gate.error()};
+      ++gates;
+      return tail.empty() ? keyloom::complete : log.schedule(ctx, tail, std::move(flown));
     },
     keyloom::wide_network);
   auto identify = source.stage<leg, aircraft>(
@@ -112,7 +154,9 @@ int run(caf::actor_system& system) {
 
   auto code = source.run();
   std::cout << "legs by known aircraft: " << known << ", by others: " << unknown
-            << ", gates assigned: " << gates << "\n";
+            << ", gates assigned: " << gates
+            << ", logbooks: " << source.state().stages[0].actors_made
+            << ", legs in the fullest: " << most << "\n";
   return code;
 }
 

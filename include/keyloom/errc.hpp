@@ -37,6 +37,9 @@ enum class errc : uint8_t {
   nothing_pending,
   /// A handler actor died while it held the job, and again when the job was tried once more.
   handler_actor_died,
+  /// There is no handler actor to ask: its factory failed, it has ended, or its node is out of
+  /// reach.
+  no_handler_actor,
   /// A handler actor answered with another type than its stage expects.
   wrong_result_type,
   /// The broker refused an outgoing record.

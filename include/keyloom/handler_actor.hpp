@@ -1,52 +1,56 @@
 // Handler actors: CAF actors as processors of a stage. Opt-in, because CAF's headers are heavy.
 //
-//   using registry = caf::typed_actor<caf::result<aircraft>(std::string, leg)>;   // key, job ->
-//   result auto ask = source.stage<leg, aircraft>("ask",
-//   keyloom::shared_actor([](caf::actor_system& sys) {
-//     return sys.spawn(registry_behavior); }), finish);
+//   using registry = caf::typed_actor<caf::result<aircraft>(std::string, leg)>; // key, job, result
+//   auto ask = source.stage<leg, aircraft>(
+//     "ask", keyloom::shared_actor([](caf::actor_system& sys) { return sys.spawn(behavior); }),
+//     finish);
 //
-// The actor answers by value, with an error, or later through a response promise; the answer to one
-// job of a key is awaited before the key's next job is sent. Job and result travel in messages:
-// both need a CAF type id and an `inspect` overload. When the actor dies, its jobs are tried once
-// more, each alone, at a new instance that the factory makes; then they fail with
-// errc::handler_actor_died.
+// | form                            | instances |
+// |---------------------------------|--------------------------------------------------------------|
+// | shared_actor(make)              | one for all partitions and keys | | actor_pool(n, make) | n
+// of them; a key keeps to one while it has work              | | per_key_actor(make[, max])      |
+// one for each key of a partition, with state of its own       | | bare_actor(handle) | the one you
+// hold: never ended by keyloom, never made again   | | remote_actor<Handle>(host,port) | one on
+// another node, published there with CAF's middleman    |
+//
+// The actor takes (std::string key, Job) and answers with the stage's Result: by value, with an
+// error, or later through a response promise. The answer to one job of a key is awaited before the
+// key's next job is sent; keys are asked at once, as many as the stage's concurrency. Job and
+// Result travel in messages: both need a CAF type id and an `inspect` overload. The handle may be a
+// caf::typed_actor, checked when the program is compiled, or a caf::actor, whose answers of a wrong
+// type fail their job with errc::wrong_result_type.
+//
+// Death. An actor that throws dies. The jobs it had begun are tried once more, each alone, at a new
+// instance that the factory makes; after that they fail with errc::handler_actor_died. A job that
+// was still in its mailbox does not count as tried. An error the actor answers, also that of an
+// exception handler of its own, is not death: it goes to the finalizer at once. A factory that
+// throws or returns nothing, a bare actor that has ended, and a node that cannot be reached fail
+// the job with errc::no_handler_actor.
+//
+// Factories are called from keyloom's actors, never two at once for one stage, and must not wait.
+// Instances are ended (caf::exit_reason::user_shutdown) when the source stops, and killed when they
+// are still there a second later.
 #pragma once
 
-#include <keyloom/detail/job.hpp>
+#include <keyloom/detail/actor_port.hpp>
 #include <keyloom/errc.hpp>
 #include <keyloom/processor.hpp>
 
 #include <caf/actor.hpp>
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
-#include <functional>
 #include <string>
 
 namespace keyloom {
 
 namespace detail {
-
-/// How a key actor reaches the handler actor of its stage.
-class actor_port {
-public:
-  virtual ~actor_port() = default;
-
-  /// Makes a new instance with the user's factory; what that throws comes out. Any thread.
-  virtual caf::strong_actor_ptr spawn(caf::actor_system& system) = 0;
-
-  /// Sends the job and sets its result when the answer arrives; then, on the thread of `self`,
-  /// calls `answered` with what went wrong between the actors (its death, an answer of a wrong
-  /// type), or nothing.
-  virtual void ask(caf::event_based_actor& self, const caf::strong_actor_ptr& target, job& j,
-                   std::function<void(caf::error)> answered)
-    = 0;
-};
 
 template <class Handle>
 struct is_typed_handle : std::false_type {};
@@ -54,6 +58,10 @@ struct is_typed_handle : std::false_type {};
 template <class... Signatures>
 struct is_typed_handle<caf::typed_actor<Signatures...>> : std::true_type {};
 
+template <class Handle>
+concept actor_handle = std::same_as<Handle, caf::actor> || is_typed_handle<Handle>::value;
+
+/// True when a typed handle answers (std::string, Job) with Result; a dynamically typed one may.
 template <class Handle, class Job, class Result>
 constexpr bool answers() {
   if constexpr (is_typed_handle<Handle>::value) {
@@ -69,66 +77,215 @@ constexpr bool answers() {
   }
 }
 
-template <class Factory, class Job, class Result>
-class shared_actor_port final : public actor_port {
+/// The port of a form: of what `Form` makes, asks and checks.
+template <class Form, class Job, class Result>
+class typed_actor_port final : public actor_port {
 public:
   static constexpr processor_kind kind = processor_kind::actor;
-  using handle = std::invoke_result_t<Factory&, caf::actor_system&>;
+  using handle = typename Form::handle;
 
-  static_assert(
-    answers<handle, Job, Result>(),
-    "the handler actor must answer (std::string key, Job) with the stage's Result: a "
-    "caf::typed_actor<caf::result<Result>(std::string, Job)>, or a dynamically typed caf::actor");
-
-  template <class Processor>
-  explicit shared_actor_port(Processor processor) : make_(std::move(processor.make)) {}
-
-  caf::strong_actor_ptr spawn(caf::actor_system& system) override {
-    return caf::actor_cast<caf::strong_actor_ptr>(make_(system));
+  explicit typed_actor_port(Form form) : form_(std::move(form)), layout_(form_.layout()) {
+    Form::template check<Job, Result>();
   }
 
-  void ask(caf::event_based_actor& self, const caf::strong_actor_ptr& target, job& j,
-           std::function<void(caf::error)> answered) override {
-    auto& typed = static_cast<typed_job<Job, Result>&>(j);
+  const actor_layout& layout() const override { return layout_; }
+
+  caf::strong_actor_ptr spawn(caf::actor_system& system, const std::string& key) override {
+    return caf::actor_cast<caf::strong_actor_ptr>(form_.make(system, key));
+  }
+
+  std::set<std::string> message_types(caf::actor_system& system) const override {
+    return system.message_types(caf::detail::type_list<handle>{});
+  }
+
+  void ask(caf::event_based_actor& self, const caf::strong_actor_ptr& target, const job& j,
+           uint64_t call, answer_port& back) override {
+    auto& asked = static_cast<const typed_job<Job, Result>&>(j);
     auto pending = self.request(caf::actor_cast<handle>(target), caf::infinite, std::string{j.key},
-                                Job{*typed.payload});
-    auto failed = [answered](caf::error& reason) { answered(std::move(reason)); };
+                                Job{*asked.payload});
+    auto failed = [&back, call](caf::error& reason) {
+      if (back.waiting(call) != nullptr)
+        back.answered(call, std::move(reason));
+    };
     if constexpr (std::is_void_v<Result>) {
       pending.then(
-        [&typed, answered] {
-          typed.result.emplace();
-          answered({});
+        [&back, call] {
+          if (auto* open = back.waiting(call)) {
+            static_cast<typed_job<Job, void>*>(open)->result.emplace();
+            back.answered(call, {});
+          }
         },
         failed);
     } else {
       pending.then(
-        [&typed, answered](Result& result) {
-          typed.result.emplace(std::move(result));
-          answered({});
+        [&back, call](Result& result) {
+          if (auto* open = back.waiting(call)) {
+            static_cast<typed_job<Job, Result>*>(open)->result.emplace(std::move(result));
+            back.answered(call, {});
+          }
         },
         failed);
     }
   }
 
 private:
-  Factory make_;
+  Form form_;
+  actor_layout layout_;
 };
 
 } // namespace detail
 
+// -- the forms; users call the functions below
+// -----------------------------------------------------
+
 template <class Factory>
-struct shared_actor_processor {
+struct actor_pool_processor {
   static constexpr processor_kind kind = processor_kind::actor;
   template <class Job, class Result>
-  using bound = detail::shared_actor_port<Factory, Job, Result>;
-  Factory make;
+  using bound = detail::typed_actor_port<actor_pool_processor, Job, Result>;
+  using handle = std::invoke_result_t<Factory&, caf::actor_system&>;
+
+  template <class Job, class Result>
+  static constexpr void check() {
+    static_assert(detail::answers<handle, Job, Result>(),
+                  "shared_actor, actor_pool: the actor must answer (std::string key, Job) with the "
+                  "stage's Result: caf::typed_actor<caf::result<Result>(std::string, Job)>, or a "
+                  "dynamically typed caf::actor");
+  }
+
+  detail::actor_layout layout() const {
+    return {.kind = detail::actor_layout::form::pool, .instances = instances};
+  }
+  handle make(caf::actor_system& system, const std::string&) { return factory(system); }
+
+  uint32_t instances;
+  Factory factory;
 };
 
-/// One handler actor for all partitions and keys, made by `factory(caf::actor_system&)`, which
-/// returns a caf::typed_actor or a caf::actor; called again when the actor has died.
+template <class Factory>
+struct per_key_actor_processor {
+  static constexpr processor_kind kind = processor_kind::actor;
+  template <class Job, class Result>
+  using bound = detail::typed_actor_port<per_key_actor_processor, Job, Result>;
+  using handle = std::invoke_result_t<Factory&, caf::actor_system&, const std::string&>;
+
+  template <class Job, class Result>
+  static constexpr void check() {
+    static_assert(detail::answers<handle, Job, Result>(),
+                  "per_key_actor: the actor must answer (std::string key, Job) with the stage's "
+                  "Result: caf::typed_actor<caf::result<Result>(std::string, Job)>, or a "
+                  "dynamically typed caf::actor");
+  }
+
+  detail::actor_layout layout() const {
+    return {.kind = detail::actor_layout::form::per_key, .instances = instances};
+  }
+  handle make(caf::actor_system& system, const std::string& key) { return factory(system, key); }
+
+  uint32_t instances;
+  Factory factory;
+};
+
+template <class Handle>
+struct bare_actor_processor {
+  static constexpr processor_kind kind = processor_kind::actor;
+  template <class Job, class Result>
+  using bound = detail::typed_actor_port<bare_actor_processor, Job, Result>;
+  using handle = Handle;
+
+  template <class Job, class Result>
+  static constexpr void check() {
+    static_assert(detail::answers<handle, Job, Result>(),
+                  "bare_actor: the actor must answer (std::string key, Job) with the stage's "
+                  "Result: caf::typed_actor<caf::result<Result>(std::string, Job)>, or a "
+                  "dynamically typed caf::actor");
+  }
+
+  detail::actor_layout layout() const { return {.kind = detail::actor_layout::form::bare}; }
+  handle make(caf::actor_system&, const std::string&) { return actor; }
+
+  handle actor;
+};
+
+template <class Handle>
+struct remote_actor_processor {
+  static constexpr processor_kind kind = processor_kind::actor;
+  template <class Job, class Result>
+  using bound = detail::typed_actor_port<remote_actor_processor, Job, Result>;
+  using handle = Handle;
+
+  template <class Job, class Result>
+  static constexpr void check() {
+    static_assert(detail::answers<handle, Job, Result>(),
+                  "remote_actor: Handle must answer (std::string key, Job) with the stage's "
+                  "Result: caf::typed_actor<caf::result<Result>(std::string, Job)>, or a "
+                  "dynamically typed caf::actor");
+    static_assert(!caf::is_allowed_unsafe_message_type_v<Job>
+                    && !caf::is_allowed_unsafe_message_type_v<Result>,
+                  "remote_actor: a type with CAF_ALLOW_UNSAFE_MESSAGE_TYPE cannot leave the "
+                  "process; give Job and Result an inspect overload instead");
+  }
+
+  detail::actor_layout layout() const {
+    return {.kind = detail::actor_layout::form::remote, .host = host, .port = port};
+  }
+  handle make(caf::actor_system&, const std::string&) { return {}; }
+
+  std::string host;
+  uint16_t port;
+};
+
+/// `instances` handler actors for all partitions and keys, each made by
+/// `factory(caf::actor_system&)` when it is first needed, and again when it has died. A key keeps
+/// to one of them while it has work: the one with the fewest keys.
+template <class Factory>
+auto actor_pool(uint32_t instances, Factory&& factory) {
+  static_assert(std::invocable<std::decay_t<Factory>&, caf::actor_system&>,
+                "actor_pool, shared_actor: the factory takes (caf::actor_system&)");
+  static_assert(
+    detail::actor_handle<std::invoke_result_t<std::decay_t<Factory>&, caf::actor_system&>>,
+    "actor_pool, shared_actor: the factory returns a caf::typed_actor or a caf::actor");
+  return actor_pool_processor<std::decay_t<Factory>>{instances, std::forward<Factory>(factory)};
+}
+
+/// One handler actor for all partitions and keys, made by `factory(caf::actor_system&)`.
 template <class Factory>
 auto shared_actor(Factory&& factory) {
-  return shared_actor_processor<std::decay_t<Factory>>{std::forward<Factory>(factory)};
+  return actor_pool(1, std::forward<Factory>(factory));
+}
+
+/// One handler actor for each key of a partition, made by `factory(caf::actor_system&, const
+/// std::string& key)` with the key's first job. It keeps its state until the partition is given up
+/// (then it is ended, also within a job), until it dies, or until it is the one that has had no
+/// work for longest while `max_instances` are alive, over all partitions, and another key needs
+/// one: then it is ended and counted as evicted. An instance with work is never evicted; keys wait
+/// for their turn instead. What an evicted instance must not lose it has to keep elsewhere. A job
+/// without a key has an instance to itself, which is ended after it.
+template <class Factory>
+auto per_key_actor(Factory&& factory, uint32_t max_instances = 10'000) {
+  static_assert(std::invocable<std::decay_t<Factory>&, caf::actor_system&, const std::string&>,
+                "per_key_actor: the factory takes (caf::actor_system&, const std::string& key)");
+  static_assert(
+    detail::actor_handle<
+      std::invoke_result_t<std::decay_t<Factory>&, caf::actor_system&, const std::string&>>,
+    "per_key_actor: the factory returns a caf::typed_actor or a caf::actor");
+  return per_key_actor_processor<std::decay_t<Factory>>{max_instances,
+                                                        std::forward<Factory>(factory)};
+}
+
+/// An actor that lives without the source and is neither ended nor made again by it.
+template <detail::actor_handle Handle>
+auto bare_actor(Handle handle) {
+  return bare_actor_processor<Handle>{std::move(handle)};
+}
+
+/// The actor that another node published at this port: `system.middleman().publish(handle, port)`.
+/// Needs CAF's middleman, which exec_main loads; other programs call load<caf::io::middleman>() on
+/// their configuration. While the node cannot be reached, jobs fail with errc::no_handler_actor;
+/// each job tries to reach it again, and jobs go on when it is back.
+template <detail::actor_handle Handle = caf::actor>
+auto remote_actor(std::string host, uint16_t port) {
+  return remote_actor_processor<Handle>{std::move(host), port};
 }
 
 } // namespace keyloom

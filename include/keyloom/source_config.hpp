@@ -99,16 +99,31 @@ struct partition_state {
   std::string error;      ///< why it stopped
 };
 
+/// One stage over all partitions, as `event_source::state` saw it. Its numbers are read one after
+/// the other while work goes on, so they may be off by what moved meanwhile.
+struct stage_state {
+  std::string name;
+  uint64_t running = 0;      ///< calls and requests under way; compute stages do not count theirs
+  uint64_t waiting = 0;      ///< jobs scheduled and not finalized, without those running
+  uint64_t keys = 0;         ///< with jobs; 0 in compute stages, which do not know
+  uint64_t late_answers = 0; ///< dropped because nobody waited for them any more
+  // Of a stage with handler actors. A remote one counts connections instead of instances.
+  uint64_t actors_made = 0;    ///< instances since start; more than needed means some died
+  uint64_t actors_alive = 0;   ///< instances that have not ended
+  uint64_t actors_evicted = 0; ///< per-key instances ended to make room for other keys
+};
+
 /// A source, as `event_source::state` saw it. Counters run from `start`.
 struct source_state {
   bool running = false;
   std::vector<partition_state> partitions;
-  uint64_t records = 0;       ///< taken in
-  uint64_t out = 0;           ///< out: complete, outputs acknowledged
-  uint64_t skipped = 0;       ///< given up by failure_action::skip
-  uint64_t forwarded = 0;     ///< output records acknowledged
-  uint64_t commits = 0;       ///< commits acknowledged
-  uint64_t in_flight_max = 0; ///< most records in flight at once
+  std::vector<stage_state> stages; ///< in the order they were defined
+  uint64_t records = 0;            ///< taken in
+  uint64_t out = 0;                ///< out: complete, outputs acknowledged
+  uint64_t skipped = 0;            ///< given up by failure_action::skip
+  uint64_t forwarded = 0;          ///< output records acknowledged
+  uint64_t commits = 0;            ///< commits acknowledged
+  uint64_t in_flight_max = 0;      ///< most records in flight at once
   /// First record taken in and last commit acknowledged, on the steady clock; zero before.
   std::chrono::steady_clock::time_point first_record{};
   std::chrono::steady_clock::time_point last_commit{};

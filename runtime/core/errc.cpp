@@ -28,6 +28,7 @@ constexpr std::array names{
   named{errc::finalizer_failed, "finalizer_failed"},
   named{errc::nothing_pending, "nothing_pending"},
   named{errc::handler_actor_died, "handler_actor_died"},
+  named{errc::no_handler_actor, "no_handler_actor"},
   named{errc::wrong_result_type, "wrong_result_type"},
   named{errc::produce_failed, "produce_failed"},
   named{errc::commit_failed, "commit_failed"},

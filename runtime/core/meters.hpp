@@ -9,10 +9,17 @@
 
 namespace keyloom::core {
 
-/// Of one stage, over all partitions: what intake looks at.
+/// Of one stage, over all partitions. Intake looks at jobs and keys; `event_source::state` shows
+/// all.
 struct stage_meter {
-  std::atomic<int64_t> jobs{0}; ///< scheduled and not finalized
-  std::atomic<int64_t> keys{0}; ///< with such jobs
+  std::atomic<int64_t> jobs{0};    ///< scheduled and not finalized
+  std::atomic<int64_t> keys{0};    ///< with such jobs
+  std::atomic<int64_t> running{0}; ///< of jobs: being worked on
+  std::atomic<uint64_t> late_answers{0};
+  // of handler actors
+  std::atomic<uint64_t> actors_made{0};
+  std::atomic<int64_t> actors_alive{0};
+  std::atomic<uint64_t> actors_evicted{0};
 };
 
 /// Of one source.

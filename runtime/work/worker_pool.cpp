@@ -4,8 +4,9 @@ namespace keyloom::work {
 
 using std::chrono::steady_clock;
 
-worker_pool::worker_pool(const core::plan& source, std::vector<uint32_t> concurrency)
-  : source_(source), lines_(concurrency.size()) {
+worker_pool::worker_pool(const core::plan& source, std::vector<uint32_t> concurrency,
+                         std::span<core::stage_meter> meters)
+  : source_(source), meters_(meters), lines_(concurrency.size()) {
   for (size_t i = 0; i < concurrency.size(); ++i)
     lines_[i].concurrency = concurrency[i];
 }
@@ -101,6 +102,11 @@ bool worker_pool::others_wait(uint32_t stage) const {
   return stopped_ || !lines_[stage].waiting.empty();
 }
 
+void worker_pool::count_call(const detail::job& j, int64_t change) {
+  if (!meters_.empty())
+    meters_[j.stage].running.fetch_add(change, std::memory_order_relaxed);
+}
+
 void worker_pool::process(core::run jobs, detail::stage_base& stage) {
   core::run done;
   done.memory = jobs.memory;
@@ -108,7 +114,9 @@ void worker_pool::process(core::run jobs, detail::stage_base& stage) {
   while (auto* j = jobs.take()) {
     if (stopped_ || jobs.memory->given_up())
       return;
+    count_call(*j, 1);
     core::process(stage, *j);
+    count_call(*j, -1);
     done.append(*j);
     if (auto now = steady_clock::now(); jobs.empty() || now >= report_at) {
       auto memory = done.memory;

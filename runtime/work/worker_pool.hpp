@@ -9,10 +9,12 @@
 // owner's, once.
 #pragma once
 
+#include "runtime/core/meters.hpp"
 #include "runtime/work/strand.hpp"
 
 #include <condition_variable>
 #include <deque>
+#include <span>
 #include <thread>
 
 namespace keyloom::work {
@@ -24,8 +26,10 @@ public:
   /// Finished work of a long run is reported at least this often (checked after each call).
   static constexpr std::chrono::milliseconds report_interval{1};
 
-  /// `concurrency` by stage; 0 for stages that are not blocking. `source` outlives the pool.
-  worker_pool(const core::plan& source, std::vector<uint32_t> concurrency);
+  /// `concurrency` by stage; 0 for stages that are not blocking. `source` and `meters`, by stage,
+  /// outlive the pool.
+  worker_pool(const core::plan& source, std::vector<uint32_t> concurrency,
+              std::span<core::stage_meter> meters = {});
 
   /// Calls `stop`.
   ~worker_pool();
@@ -50,9 +54,11 @@ private:
   strand_ptr next(std::unique_lock<std::mutex>& lock, strand_ptr done, bool more);
   bool work_on(strand& mine);
   bool others_wait(uint32_t stage) const;
+  void count_call(const detail::job& j, int64_t change);
   void process(core::run jobs, detail::stage_base& stage);
 
   const core::plan& source_;
+  std::span<core::stage_meter> meters_; // may be empty
   mutable std::mutex mutex_;
   std::condition_variable ready_changed_;
   std::deque<strand_ptr> ready_; // may be worked on now; guarded by mutex_, as all below

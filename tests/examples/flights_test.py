@@ -38,7 +38,8 @@ def expect(example, pattern, *numbers):
 expect("02_per_key_scheduler", r"told the tower of (\d+) legs, up to \d+ at once; the busiest aircraft flew (\d+)",
        sum(legs.values()), max(legs.values()))
 known = sum(count for tail, count in legs.items() if tail in planes)
-expect("07_handler_actors", r"by known aircraft: (\d+), by others: (\d+), gates assigned: (\d+)",
-       known, len(tails) - known, len(tails))
+expect("07_handler_actors", r"by known aircraft: (\d+), by others: (\d+), gates assigned: (\d+), "
+       r"logbooks: (\d+), legs in the fullest: (\d+)",
+       known, len(tails) - known, len(tails), len(legs), max(legs.values()))
 flown = [planes[row["tailnum"]] * int(row["distance_mi"]) for row in rows if row["tailnum"] in planes]
 expect("10_tested_pipeline", r"reports: (\d+), seat miles: (\d+)", len(flown), sum(flown))

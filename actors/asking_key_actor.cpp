@@ -1,0 +1,258 @@
+#include "actors/asking_key_actor.hpp"
+
+#include "actors/send.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/sec.hpp>
+
+namespace keyloom::actors {
+
+namespace {
+
+/// The actor was dead when the request arrived, or died before it looked at it.
+bool bounced(const caf::error& reason) {
+  return reason == caf::sec::request_receiver_down;
+}
+
+/// The actor had begun and did not come to an answer.
+bool died_with_it(const caf::error& reason) {
+  return reason == caf::sec::broken_promise
+         || reason.category() == caf::type_id_v<caf::exit_reason>;
+}
+
+/// What CAF answers for an actor that throws, and what an actor may answer itself.
+bool may_have_thrown(const caf::error& reason) {
+  return reason == caf::sec::runtime_error;
+}
+
+bool wrong_type(const caf::error& reason) {
+  return reason == caf::sec::unexpected_response || reason == caf::sec::unexpected_message;
+}
+
+} // namespace
+
+asking_key_state::asking_key_state(caf::event_based_actor* self, services* shared, uint32_t stage,
+                                   core::work_memory_ptr memory)
+  : alive_(shared->alive), self_(self), shared_(shared), stage_(stage), memory_(std::move(memory)) {
+  self->set_down_handler([this](const caf::down_msg& down) { lost(down); });
+}
+
+caf::behavior asking_key_state::make_behavior() {
+  return {
+    [this](const core::run& jobs) { take(jobs); },
+    [this](woken_atom, uint32_t number) { go_on(slot_of(number)); },
+    [this](retire_atom) { retire(); },
+  };
+}
+
+detail::job* asking_key_state::waiting(uint64_t call) {
+  auto& which = slot_of(call);
+  if (which.call == call)
+    return which.current;
+  shared_->meter(stage_).late_answers.fetch_add(1, std::memory_order_relaxed);
+  return nullptr;
+}
+
+/// The slot of this number; call numbers are congruent to those of their slots.
+asking_key_state::slot& asking_key_state::slot_of(uint64_t number) {
+  auto index = static_cast<uint32_t>(number % slots);
+  auto& result = slots_[index];
+  if (result == nullptr) {
+    auto& own = shared_->stages[stage_];
+    result = std::make_unique<slot>(*own.handlers, *own.requests,
+                                    [me = caf::actor_cast<caf::actor>(self_), index] {
+                                      post(me, woken_atom_v, index);
+                                    });
+  }
+  return *result;
+}
+
+void asking_key_state::take(core::run jobs) {
+  while (auto* j = jobs.take()) {
+    auto& which = slot_of(j->slot);
+    which.waiting.append(*j);
+    if (which.current == nullptr)
+      go_on(which);
+  }
+}
+
+/// Brings the slot to where it waits: for an answer, an instance, a place, or work.
+void asking_key_state::go_on(slot& which) {
+  while (which.call == 0 && (which.current != nullptr || !which.waiting.empty())) {
+    if (retiring_ || memory_->given_up()) { // no call that has not begun may begin
+      drop(which);
+      return;
+    }
+    if (which.current == nullptr) {
+      which.current = which.waiting.take();
+      which.attempts = 0;
+      which.bounces = 0;
+    }
+    caf::error reason;
+    if (has_instance(which, reason)) {
+      if (which.place.acquire())
+        ask(which);
+      return;
+    }
+    if (!reason)
+      return;
+    fail(which, std::move(reason));
+  }
+}
+
+bool asking_key_state::has_instance(slot& which, caf::error& reason) {
+  if (which.instance != nullptr)
+    return true;
+  auto given = which.seat->take({*memory_, which.current->key, which.current->key_hash});
+  which.instance = std::move(given.instance);
+  reason = std::move(given.reason);
+  return which.instance != nullptr;
+}
+
+void asking_key_state::ask(slot& which) {
+  auto& own = shared_->stages[stage_];
+  own.port->ask(*self_, which.instance, *which.current, begin_call(which), *this);
+  if (own.handlers->loses_requests()
+      && monitored_.insert(caf::actor_cast<caf::actor_addr>(which.instance)).second)
+    self_->monitor(which.instance);
+}
+
+uint64_t asking_key_state::begin_call(slot& which) {
+  ++under_way_;
+  shared_->meter(stage_).running.fetch_add(1, std::memory_order_relaxed);
+  which.call = ++calls_ * slots + which.current->slot % slots;
+  return which.call;
+}
+
+asking_key_state::slot& asking_key_state::end_call(uint64_t call) {
+  --under_way_;
+  shared_->meter(stage_).running.fetch_sub(1, std::memory_order_relaxed);
+  auto& which = slot_of(call);
+  which.call = 0;
+  return which;
+}
+
+void asking_key_state::after_call(slot& which) {
+  go_on(which);
+  if (retiring_ && under_way_ == 0)
+    self_->quit();
+}
+
+void asking_key_state::answered(uint64_t call, caf::error reason) {
+  auto& which = end_call(call);
+  if (reason)
+    judge(which, std::move(reason));
+  else
+    finish(which);
+  after_call(which);
+}
+
+void asking_key_state::judge(slot& which, caf::error reason) {
+  if (bounced(reason) || died_with_it(reason))
+    try_again(which, bounced(reason), reason);
+  else if (may_have_thrown(reason))
+    probe(which, std::move(reason));
+  else if (wrong_type(reason))
+    fail(which,
+         caf::make_error(
+           errc::wrong_result_type,
+           "the handler actor does not take (std::string key, job), or answered with another "
+           "type than the stage's result: "
+             + to_string(reason)));
+  else
+    fail(which, std::move(reason)); // its own answer
+}
+
+/// CAF answers the request of an actor that throws as the actor may answer itself. Dead actors tell
+/// no tales: who answers a question of CAF's own afterwards has not thrown.
+void asking_key_state::probe(slot& which, caf::error reason) {
+  auto call = begin_call(which);
+  auto settle = [this, call, reason](bool alive) {
+    if (waiting(call) == nullptr)
+      return;
+    auto& asked = end_call(call);
+    if (alive)
+      fail(asked, reason);
+    else
+      try_again(asked, false, reason);
+    after_call(asked);
+  };
+  self_
+    ->request<caf::message_priority::high>(caf::actor_cast<caf::actor>(which.instance),
+                                           caf::infinite, caf::sys_atom_v, caf::get_atom_v,
+                                           std::string{"info"})
+    .then([settle](caf::ok_atom, const std::string&, const caf::strong_actor_ptr&,
+                   const std::string&) { settle(true); },
+          [settle](const caf::error&) { settle(false); });
+}
+
+/// The job stays the slot's current one, for the caller to go on with, unless it was tried enough.
+void asking_key_state::try_again(slot& which, bool bounced, const caf::error& reason) {
+  if (bounced)
+    which.seat->lost_instance();
+  which.instance = nullptr;
+  if (bounced && ++which.bounces == bounce_limit)
+    fail(which, caf::make_error(errc::handler_actor_died,
+                                "the handler actor died " + std::to_string(bounce_limit)
+                                  + " times before it looked at the job; does it end as soon as it "
+                                    "is made?"));
+  else if (!bounced && ++which.attempts == 2)
+    fail(which, caf::make_error(
+                  errc::handler_actor_died,
+                  "the handler actor died, or dropped its response promise, while it held the job, "
+                  "and so did the one that tried it again: "
+                    + to_string(reason)));
+}
+
+void asking_key_state::fail(slot& which, caf::error reason) {
+  shared_->source->stages[stage_]->fail(*which.current, std::move(reason));
+  finish(which);
+}
+
+/// Leaves the seat when the next job is another key's, as in stages that are not ordered by key,
+/// and before the partition hears of the last one: it may give the key another slot at once.
+void asking_key_state::finish(slot& which) {
+  which.place.release();
+  if (which.waiting.empty() || which.waiting.first->key != which.current->key) {
+    which.seat->leave();
+    which.instance = nullptr;
+  }
+  core::run done;
+  done.memory = memory_;
+  done.append(*std::exchange(which.current, nullptr));
+  memory_->back().finished(std::move(done));
+}
+
+void asking_key_state::drop(slot& which) {
+  which.waiting = core::run{};
+  which.current = nullptr;
+  which.instance = nullptr;
+  which.place.release();
+  which.seat->leave();
+}
+
+void asking_key_state::retire() {
+  retiring_ = true;
+  for (auto& each : slots_)
+    if (each != nullptr && each->call == 0)
+      drop(*each);
+  if (under_way_ == 0)
+    self_->quit();
+}
+
+/// An instance is gone whose requests may have been lost on the way.
+void asking_key_state::lost(const caf::down_msg& down) {
+  monitored_.erase(down.source);
+  for (auto& each : slots_)
+    if (each != nullptr && each->call != 0 && each->instance != nullptr
+        && each->instance->address() == down.source) {
+      each->seat->lost_instance();
+      answered(each->call,
+               caf::make_error(errc::no_handler_actor,
+                               "the handler actor" + shared_->stages[stage_].handlers->place()
+                                 + " ended, or the connection to it was cut, before it answered: "
+                                 + to_string(down.reason)));
+    }
+}
+
+} // namespace keyloom::actors
