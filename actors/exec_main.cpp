@@ -1,5 +1,5 @@
 #include "actors/messages.hpp"
-#include "actors/settings.hpp"
+#include "actors/program_config.hpp"
 
 #include <keyloom/exec_main.hpp>
 
@@ -21,17 +21,12 @@ void init_global_meta_objects() {
 
 int detail::exec_main(int argc, char** argv, const std::function<int(caf::actor_system&)>& run) {
   actors::program_config cfg;
-  if (auto err = cfg.parse(argc, argv)) {
-    std::cerr << argv[0] << ": " << to_string(err) << "; --help lists the options\n";
+  if (auto err = cfg.read(argc, argv)) {
+    std::cerr << cfg.program_name << ": " << describe(err) << "\n";
     return 2;
   }
   if (cfg.cli_helptext_printed)
     return 0;
-  if (!cfg.remainder.empty()) {
-    std::cerr << argv[0] << ": unknown argument '" << cfg.remainder.front()
-              << "'; --help lists the options\n";
-    return 2;
-  }
   caf::actor_system system{cfg};
   // CAF reports exceptions on stdout, which belongs to the program.
   caf::actor_ostream::redirect_all(system, "/dev/stderr");

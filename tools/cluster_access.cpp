@@ -1,11 +1,11 @@
 #include "tools/cluster_access.hpp"
 
+#include "actors/config_file.hpp"
 #include "actors/settings.hpp"
 
 #include <keyloom/errc.hpp>
 #include <keyloom/source_config.hpp>
 
-#include <caf/actor_system_config.hpp>
 #include <caf/settings.hpp>
 
 #include <iostream>
@@ -33,10 +33,9 @@ caf::expected<source_config> read_config_file(const std::string& path) {
   source_config result;
   if (path.empty())
     return result;
-  auto content = caf::actor_system_config::parse_config_file(path.c_str());
+  auto content = actors::read_config_file(path);
   if (!content)
-    return caf::make_error(errc::bad_config,
-                           "--config: cannot read " + path + ": " + to_string(content.error()));
+    return caf::make_error(errc::bad_config, "--config: " + describe(content.error()));
   if (auto err = actors::read_settings(*content, result))
     return caf::make_error(errc::bad_config, "--config: " + path + ": " + describe(err));
   return result;

@@ -1,6 +1,6 @@
 #include "tools/demo.hpp"
 
-#include "actors/settings.hpp"
+#include "actors/program_config.hpp"
 #include "actors/stop_signal.hpp"
 #include "tools/csv_source.hpp"
 #include "tools/demo_check.hpp"

@@ -1,6 +1,6 @@
 #include "tools/work.hpp"
 
-#include "actors/settings.hpp"
+#include "actors/program_config.hpp"
 #include "actors/stop_signal.hpp"
 #include "tools/cluster_access.hpp"
 #include "tools/delay_actor.hpp"

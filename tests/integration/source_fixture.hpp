@@ -2,7 +2,7 @@
 // and what a test waits for. Outputs are read back by a consumer of their own.
 #pragma once
 
-#include "actors/settings.hpp"
+#include "actors/program_config.hpp"
 #include "tests/integration/kafka_clients.hpp"
 
 #include <keyloom/keyloom.hpp>

@@ -1,0 +1,59 @@
+// The settings of an event source, one line each. A setting is added here and in source_config, and
+// in docs/configuration.md by
+//   KEYLOOM_WRITE_DOCS=1 build/dev/tests/unit_tests "docs/configuration.md*"
+#include "actors/setting.hpp"
+
+#include <array>
+#include <limits>
+
+namespace keyloom::actors {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+using cfg = source_config;
+using names3 = std::array<std::string_view, 3>;
+
+constexpr uint32_t any = std::numeric_limits<uint32_t>::max();
+constexpr auto day = std::chrono::milliseconds{24h};
+constexpr auto hour = std::chrono::milliseconds{1h};
+
+// In the order of their enumerators.
+constexpr names3 orders{"by_key", "by_event", "none"};
+constexpr names3 turns{"automatic", "interleaved", "serial"};
+constexpr names3 actions{"stop", "stop_source", "skip"};
+constexpr std::array<std::string_view, 5> levels{"debug", "info", "warning", "error", "off"};
+
+// clang-format off
+constexpr setting table[] = {
+  {"brokers", text_kind{&cfg::brokers, "HOST:PORT[,...]"}, "Where the Kafka cluster is: bootstrap brokers.", 'b'},
+  {"group", text_kind{&cfg::group, "the consumer group's name"}, "The consumer group, whose offsets say what is done.", 'g'},
+  {"topic", text_kind{&cfg::topic}, "The topic to read; it must exist. Exactly one of topic, topics and pattern is set.", 't'},
+  {"topics", list_kind{&cfg::topics}, "Several topics to read; all must exist. Not with a store."},
+  {"pattern", text_kind{&cfg::pattern}, "All topics whose names match this regular expression, which begins with ^; also those created later. Not with a store."},
+  {"output-order", choice<&cfg::output_order, orders>(), "What the outputs of a complete event wait for: earlier events of its key, all earlier events of its partition, or nothing."},
+  {"key-turns", choice<&cfg::key_turns, turns>(), "When the handler of a key's next event runs: once its earlier events are complete (serial) or at once (interleaved); automatic is serial with a store."},
+  {"chain.limit", count_kind{&cfg::chain_limit, "events", 1, any}, "With interleaved turns: so many held events of a key let its next handlers wait until all are released."},
+  {"chain.time", duration_kind{&cfg::chain_time, 1ms, hour}, "The same once this time has passed since the first was held."},
+  {"on-error", choice<&cfg::on_error, actions>(), "What becomes of an event whose turn failed: its partition stops, the whole source stops, or it is skipped."},
+  {"credit", count_kind{&cfg::credit, "records", 1, 10'000'000}, "Records of one partition that may be taken in and not out; the others stay with the client."},
+  {"window", count_kind{&cfg::window, "records", 1, any}, "Records of one partition beyond its oldest one that is not out; intake waits at the limit."},
+  {"skip-headers", flag_kind{&cfg::skip_headers}, "Records come without headers, which saves about 100 ns each; not with routes by type."},
+  {"budget", bytes_kind{&cfg::budget, 64 << 10, 1ULL << 40}, "Bytes that may be held for records in work and outputs under way, evenly shared by the partitions; it stops intake only."},
+  {"commit.interval", duration_kind{&cfg::commit_interval, 1ms, hour}, "Time between commits of offsets."},
+  {"drain.deadline", duration_kind{&cfg::drain_deadline, 0ms, hour}, "How long a revoked partition may finish what it began before it is given up."},
+  {"stop.deadline", duration_kind{&cfg::stop_deadline, 0ms, day}, "How long a stop waits for work in progress before it commits what is out and leaves."},
+  {"connect.timeout", duration_kind{&cfg::connect_timeout, 1ms, hour}, "How long a start waits for a broker to answer."},
+  {"log.level", program_choice_kind{levels, "info"}, "The least severe lines that are logged; debug shows the Kafka client's, too."},
+  {"kafka", properties_kind{&cfg::kafka}, "Properties of librdkafka, for consumer and producer."},
+};
+// clang-format on
+
+} // namespace
+
+std::span<const setting> settings_table() {
+  return table;
+}
+
+} // namespace keyloom::actors
