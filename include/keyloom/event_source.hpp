@@ -10,7 +10,7 @@
 // larger program. `state` may be called from any thread at any time.
 #pragma once
 
-#include <keyloom/codec.hpp>
+#include <keyloom/detail/decoding.hpp>
 #include <keyloom/detail/source.hpp>
 #include <keyloom/shared_resources.hpp>
 #include <keyloom/stage.hpp>
@@ -45,16 +45,18 @@ public:
     : impl_(
       detail::make_source(system, std::move(cfg), erased(std::move(make_store)), shared.impl())) {}
 
-  /// Handles records whose header `type` is `type`: `handler(context<Store>&, T) -> outcome`.
+  /// Handles records whose header `type` is `type`: `handler(context<Store>&, T) -> outcome`. A
+  /// null value is errc::decode_failed, unless T is a std::optional.
   template <class T, class Codec, class Handler>
   void on(std::string type, Codec codec, Handler handler) {
-    impl_->add_route(std::move(type), decoding<T>(std::move(codec), std::move(handler)));
+    impl_->add_route(std::move(type),
+                     detail::decoding<Store, T>(std::move(codec), std::move(handler)));
   }
 
   /// Handles records without a header `type`.
   template <class T, class Codec, class Handler>
   void on(Codec codec, Handler handler) {
-    impl_->set_untyped_route(decoding<T>(std::move(codec), std::move(handler)));
+    impl_->set_untyped_route(detail::decoding<Store, T>(std::move(codec), std::move(handler)));
   }
 
   /// Handles all records that nothing else takes: `handler(context<Store>&, const record&) ->
@@ -142,25 +144,6 @@ private:
       else
         return std::static_pointer_cast<void>(std::make_shared<Store>(make()));
     };
-  }
-
-  template <class T, class Codec, class Handler>
-  static detail::handler_function decoding(Codec codec, Handler handler) {
-    static_assert(codec_for<Codec, T>,
-                  "the codec needs: caf::expected<T> decode(std::string_view) const");
-    static_assert(std::invocable<Handler&, context_type&, T>,
-                  "a handler takes (context<Store>&, T)");
-    return
-      [codec = std::move(codec),
-       handler = std::move(handler)](detail::turn& turn, const record& rec) mutable -> outcome {
-        if (!rec.has_value())
-          return detail::null_value_error();
-        caf::expected<T> value = codec.decode(rec.value);
-        if (!value)
-          return std::move(value.error());
-        context_type ctx{turn};
-        return handler(ctx, std::move(*value));
-      };
   }
 
   template <class Job, class Result, class Processor, class Finalizer>

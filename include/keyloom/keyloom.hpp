@@ -1,8 +1,9 @@
 // Everything a program usually needs. Opt-in beside it: <keyloom/codec/json.hpp>,
-// <keyloom/handler_actor.hpp>.
+// <keyloom/codec/protobuf.hpp>, <keyloom/handler_actor.hpp>.
 #pragma once
 
 #include <keyloom/codec.hpp>
+#include <keyloom/codec/integer.hpp>
 #include <keyloom/context.hpp>
 #include <keyloom/event_source.hpp>
 #include <keyloom/exec_main.hpp>

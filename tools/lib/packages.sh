@@ -8,7 +8,9 @@ build_packages=(
   libsimdjson-dev
 )
 # What the tests add; a real Kafka needs Maven and Java besides, see kafka.sh.
-test_packages=(catch2 clang-format-16 clang-tidy-16 python3 kcat procps)
+test_packages=(
+  catch2 libprotobuf-dev protobuf-compiler clang-format-16 clang-tidy-16 python3 kcat procps
+)
 
 missing_packages() {
   local installed
