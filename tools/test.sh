@@ -68,10 +68,10 @@ run_tests() {
 install_packages "${build_packages[@]}" "${test_packages[@]}"
 provide_dependencies
 build_preset dev
-if wants_more_than unit integration style; then
+if wants_more_than unit integration style surface; then
   build_preset release
 fi
-if wants_more_than unit style && [ -z "${KEYLOOM_BROKER:-}" ]; then
+if wants_more_than unit style surface && [ -z "${KEYLOOM_BROKER:-}" ]; then
   provide_kafka
   start_own_broker
 fi
