@@ -71,7 +71,7 @@ build_preset dev
 if wants_more_than unit integration style surface; then
   build_preset release
 fi
-if wants_more_than unit style surface && [ -z "${KEYLOOM_BROKER:-}" ]; then
+if wants_more_than unit style surface install && [ -z "${KEYLOOM_BROKER:-}" ]; then
   provide_kafka
   start_own_broker
 fi
