@@ -14,10 +14,15 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${versions}")
 file(SHA256 "${versions}" checksum)
 string(SUBSTRING "${checksum}" 0 12 checksum)
 set(dependencies_file "${keyloom_cache}/dependencies-${checksum}.cmake")
+set(setup "tools/setup.sh")
+if(KEYLOOM_SANITIZERS MATCHES "thread")
+  set(dependencies_file "${keyloom_cache}/dependencies-${checksum}-thread.cmake")
+  set(setup "tools/setup.sh --tsan")
+endif()
 
 if(NOT EXISTS "${dependencies_file}")
   message(FATAL_ERROR
-    "CAF and librdkafka are not set up (no ${dependencies_file}). Run tools/setup.sh first; if it "
+    "CAF and librdkafka are not set up (no ${dependencies_file}). Run ${setup} first; if it "
     "was run with KEYLOOM_CACHE set, set KEYLOOM_CACHE to the same folder here.")
 endif()
 include("${dependencies_file}")

@@ -4,13 +4,14 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-usage: tools/setup.sh [--tests]
+usage: tools/setup.sh [--tests] [--tsan]
 
 Installs the Debian packages that are missing (as root or with sudo) and builds CAF and librdkafka
 into the cache, unless the system has them in the right versions. Afterwards `cmake --preset dev`
 and `cmake --preset release` work. What is there already is left alone: a second run ends at once.
 
   --tests   also what the tests need: Catch2, clang-format, clang-tidy, Java, a Kafka broker, ...
+  --tsan    also what the preset tsan needs: a second CAF, built with the thread sanitizer
 
 KEYLOOM_CACHE names the cache folder (default: ~/.cache/keyloom).
 END
@@ -22,9 +23,11 @@ END
 . "$keyloom_root/tools/lib/kafka.sh"
 
 tests=
+tsan=
 for argument in "$@"; do
   case $argument in
     --tests) tests=yes ;;
+    --tsan) tsan=yes ;;
     -h | --help) usage && exit ;;
     *) wrong_usage "tools/setup.sh: unknown option $argument" ;;
   esac
@@ -37,4 +40,5 @@ else
   install_packages "${build_packages[@]}"
 fi
 provide_dependencies
+[ -z "$tsan" ] || provide_thread_dependencies
 say "ready: $(dependencies_file)"

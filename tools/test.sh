@@ -6,12 +6,14 @@ usage() {
   cat <<'END'
 usage: tools/test.sh [-L LABEL...]
 
-Sets up what the tests need (see tools/setup.sh --help), builds the presets dev and release, starts
-a real Kafka broker of its own, runs the tests with ctest, and stops the broker. Exits 0 when every
-test has passed.
+Sets up what the tests need (see tools/setup.sh --help), builds the presets dev, release and tsan,
+starts a real Kafka broker of its own, runs the tests with ctest, and stops the broker. Exits 0 when
+every test has passed.
 
   -L LABEL...   only tests with one of these labels; a label is a folder of tests/:
-                unit, integration, examples, program, scripts, style, ...
+                unit, integration, examples, program, scripts, style, surface, install, ...;
+                tsan: those of unit and integration that threads matter to, with the thread
+                sanitizer
 
 KEYLOOM_BROKER=HOST:PORT names a running broker to use instead.
 END
@@ -30,7 +32,7 @@ while [ $# -gt 0 ]; do
     -h | --help) usage && exit ;;
     -*) wrong_usage "tools/test.sh: unknown option $1" ;;
     *)
-      [ -d "$keyloom_root/tests/$1" ] ||
+      [ "$1" = tsan ] || [ -d "$keyloom_root/tests/$1" ] ||
         wrong_usage "tools/test.sh: no label $1, there is no folder tests/$1"
       labels+=("$1")
       ;;
@@ -58,17 +60,33 @@ stop_own_broker() {
   rm -rf "$own_broker_dir"
 }
 
+# run_tests PRESET [LABEL...]
 run_tests() {
-  local selection=()
-  [ ${#labels[@]} -eq 0 ] || selection=(-L "^($(IFS='|' && echo "${labels[*]}"))\$")
-  ctest --test-dir "$keyloom_root/build/dev" --output-on-failure --no-tests=error \
+  local preset=$1 selection=()
+  shift
+  [ $# -eq 0 ] || selection=(-L "^($(IFS='|' && echo "$*"))\$")
+  ctest --test-dir "$keyloom_root/build/$preset" --output-on-failure --no-tests=error \
     -j "$(nproc)" "${selection[@]}" </dev/null
 }
 
+# "tsan" has a build of its own, the other labels share one.
+dev=yes
+tsan=yes
+dev_labels=()
+for label in "${labels[@]}"; do
+  [ "$label" = tsan ] || dev_labels+=("$label")
+done
+if [ ${#labels[@]} -gt 0 ]; then
+  [ ${#dev_labels[@]} -gt 0 ] || dev=
+  [ ${#dev_labels[@]} -lt ${#labels[@]} ] || tsan=
+fi
+
 install_packages "${build_packages[@]}" "${test_packages[@]}"
 provide_dependencies
-build_preset dev
-if wants_more_than unit integration style surface; then
+[ -z "$tsan" ] || provide_thread_dependencies
+[ -z "$dev" ] || build_preset dev
+[ -z "$tsan" ] || build_preset tsan
+if wants_more_than unit integration style surface tsan; then
   build_preset release
 fi
 if wants_more_than unit style surface install && [ -z "${KEYLOOM_BROKER:-}" ]; then
@@ -76,4 +94,7 @@ if wants_more_than unit style surface install && [ -z "${KEYLOOM_BROKER:-}" ]; t
   start_own_broker
 fi
 export KEYLOOM_BROKER=${KEYLOOM_BROKER:-}
-run_tests
+failed=
+[ -z "$dev" ] || run_tests dev "${dev_labels[@]}" || failed=yes
+[ -z "$tsan" ] || run_tests tsan || failed=yes
+[ -z "$failed" ]

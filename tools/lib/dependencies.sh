@@ -1,12 +1,16 @@
 # Fetches and builds CAF and librdkafka into the cache, unless the system has them.
-# Sourced after common.sh. Entry: provide_dependencies.
+# Sourced after common.sh. Entries: provide_dependencies, provide_thread_dependencies.
 
 . "$keyloom_root/tools/lib/versions.sh"
 
+# A sanitizer that the dependencies themselves must be built for: empty, or "thread".
+dependencies_sanitizer=
+
 # Read by cmake/dependencies.cmake, which derives the name in the same way.
 dependencies_file() {
-  printf '%s/dependencies-%.12s.cmake\n' "$keyloom_cache" \
-    "$(sha256sum <"$keyloom_root/tools/lib/versions.sh")"
+  printf '%s/dependencies-%.12s%s.cmake\n' "$keyloom_cache" \
+    "$(sha256sum <"$keyloom_root/tools/lib/versions.sh")" \
+    "${dependencies_sanitizer:+-$dependencies_sanitizer}"
 }
 
 # The first sources of the machine's own Debian packages: the project names no host.
@@ -109,7 +113,7 @@ provide_caf() {
   logged "fetching CAF $caf_version" \
     "check the network, or put $caf_tarball into $keyloom_cache/downloads, and try again" \
     fetch_source "$caf_package" "$caf_suite" "$caf_tarball" "$caf_sha256"
-  logged "building CAF $caf_version (about 90 s on two cores, once)" \
+  logged "building CAF $caf_version${dependencies_sanitizer:+ for the $dependencies_sanitizer sanitizer} (about 90 s on two cores, once)" \
     "free memory (3 GB are needed) or disk space (1 GB) and try again" \
     build_in_temporary_folder "$prefix" build_caf
 }
@@ -126,11 +130,12 @@ provide_rdkafka() {
 }
 
 # Asks CMake for an installed CAF and librdkafka of the right versions; prints what it found as
-# lines of CMake code, nothing for what is not there.
+# lines of CMake code, nothing for what is not there. An installed CAF has no sanitizer in it.
 probe_system() {
   local dir=$1
   cmake -S "$keyloom_root/cmake/probe" -B "$dir/build" -G Ninja -DRESULT="$dir/found.cmake" \
     -DCAF_AT_LEAST="$caf_version" -DCAF_BELOW="$caf_below" -DRDKAFKA_AT_LEAST="$rdkafka_version"
+  [ -z "$dependencies_sanitizer" ] || sed -i /KEYLOOM_CAF_DIR/d "$dir/found.cmake"
 }
 
 write_dependencies_file() {
@@ -193,3 +198,11 @@ provide_dependencies() {
     dependencies_are_there "$file" || build_what_is_missing "$file"
   ) 9>"$keyloom_cache/lock"
 }
+
+# What the preset tsan needs: librdkafka as it is, and a CAF whose locks and atomics the thread
+# sanitizer sees; without that it takes much of CAF for races.
+provide_thread_dependencies() (
+  dependencies_sanitizer=thread
+  caf_options+=("-DCMAKE_CXX_FLAGS=$caf_thread_flags") # the last one counts
+  provide_dependencies
+)
