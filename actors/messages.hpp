@@ -55,6 +55,13 @@ struct partition_given_up {
   std::vector<caf::actor> lingering; ///< key actors that wait for a handler actor's answer
 };
 
+/// Worker -> partition: a call whose timeout had passed has returned.
+struct call_returned {
+  uint32_t stage = 0;
+  uint32_t slot = 0;
+  uint32_t jobs = 0; ///< of the call
+};
+
 /// Memory of an assignment -> source: the last call that worked for it has returned.
 struct memory_gone {
   kafka::topic_partition where;
@@ -89,6 +96,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_drained))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_stopped))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_given_up))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::call_returned))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::memory_gone))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::final_commit))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::forget_partitions))
@@ -103,6 +111,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, deadline_atom) // source's timer for draining
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
                woken_atom) // own waker -> key actor: this slot may go on
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, wake_atom) // calls of async functions have ended
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
                retire_atom) // partition -> key actor: end when you can
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
@@ -119,6 +128,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::intake_failed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_drained)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_stopped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_given_up)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::call_returned)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::memory_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::final_commit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::forget_partitions)

@@ -1,6 +1,7 @@
 #include "actors/partition_actor.hpp"
 
 #include "actors/asking_key_actor.hpp"
+#include "actors/async_actor.hpp"
 #include "actors/handler_home.hpp"
 #include "actors/key_actor.hpp"
 #include "actors/lane_actor.hpp"
@@ -43,6 +44,10 @@ public:
     return std::exchange(results_, core::run{});
   }
 
+  void call_returned(uint32_t stage, uint32_t slot, uint32_t jobs) override {
+    post(to_, actors::call_returned{stage, slot, jobs});
+  }
+
   void delivered(std::vector<core::delivery>&& reports) override {
     post(to_, delivery_reports{std::move(reports), core::work_memory_ptr{memory_}});
   }
@@ -76,6 +81,10 @@ caf::behavior partition_actor_state::make_behavior() {
     },
     [this](const core::run&) {
       core_.finished(returns_->take_results());
+      after_message();
+    },
+    [this](const call_returned& news) {
+      core_.call_returned(news.stage, news.slot, news.jobs);
       after_message();
     },
     [this](delivery_reports& news) {
@@ -117,6 +126,10 @@ void partition_actor_state::to_key(uint32_t stage, uint32_t slot, core::run&& jo
     return;
   }
   auto& keys = keys_[stage];
+  if (args_.shared->source->stages[stage]->kind() == processor_kind::async) {
+    keys.to_async.append(std::move(jobs));
+    return;
+  }
   if (keys.by_slot.size() <= slot)
     keys.by_slot.resize(slot + 1);
   auto& key = keys.by_slot[slot];
@@ -148,7 +161,7 @@ void partition_actor_state::send_pending() {
 
 void partition_actor_state::key_idle(uint32_t stage, uint32_t slot) {
   auto& keys = keys_[stage];
-  if (slot < keys.by_slot.size()) // asking keys stay with their slots
+  if (slot < keys.by_slot.size()) // others stay with their slots
     keys.idle.push_back(std::exchange(keys.by_slot[slot], nullptr));
 }
 
@@ -188,10 +201,23 @@ void partition_actor_state::stopped(const caf::error& reason) {
 
 void partition_actor_state::after_message() {
   send_pending();
+  send_to_async();
   if (core_.has_unsent() && !std::exchange(ticking_, true))
     tell_later(*self_, retry_interval, tick_atom_v);
   if (draining_ && core_.drained())
     tell_drained();
+}
+
+/// One message for all keys of an asynchronous stage.
+void partition_actor_state::send_to_async() {
+  for (uint32_t stage = 0; stage < keys_.size(); ++stage) {
+    auto& keys = keys_[stage];
+    if (keys.to_async.empty())
+      continue;
+    if (!keys.async)
+      keys.async = self_->spawn<caf::stateful_actor<async_state>>(args_.shared, stage);
+    tell(*self_, keys.async, std::exchange(keys.to_async, core::run{}));
+  }
 }
 
 void partition_actor_state::tell_drained() {
@@ -217,6 +243,10 @@ std::vector<caf::actor> partition_actor_state::retire_children() {
   for (auto& lane : lanes_)
     tell(*self_, lane, retire_atom_v);
   for (auto& keys : keys_) {
+    if (keys.async) {
+      tell(*self_, keys.async, retire_atom_v);
+      lingering.push_back(std::move(keys.async));
+    }
     for (auto& key : keys.idle)
       tell(*self_, key, retire_atom_v);
     for (auto& key : keys.by_slot)

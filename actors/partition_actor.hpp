@@ -57,12 +57,15 @@ private:
     std::vector<caf::actor> by_slot; ///< leased
     std::vector<caf::actor> idle;
     std::vector<asking_key> asking;
+    caf::actor async;   ///< of an asynchronous stage, instead of leased key actors
+    core::run to_async; ///< what this message has for it
   };
 
   caf::actor lease(uint32_t stage);
   void to_asking_key(uint32_t stage, uint32_t slot, core::run&& jobs);
   void send_pending();
   void after_message();
+  void send_to_async();
   void tell_drained();
   caf::result<partition_given_up> give_up();
   std::vector<caf::actor> retire_children();

@@ -29,8 +29,8 @@ class poller;
 
 /// What a stage has beside its definition. Unused parts stay empty.
 struct stage_services {
-  std::shared_ptr<handler_home> handlers; ///< of handler-actor stages, as all below
-  std::unique_ptr<work::concurrency_limit> requests;
+  std::unique_ptr<work::concurrency_limit> requests; ///< of handler-actor and asynchronous stages
+  std::shared_ptr<handler_home> handlers;            ///< of handler-actor stages, as below
   detail::actor_port* port = nullptr;
 };
 

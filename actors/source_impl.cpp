@@ -224,6 +224,8 @@ void source_impl::make_services() {
   for (auto& stage : plan_->stages) {
     auto& own = services_->stages.emplace_back();
     threads.push_back(stage->kind() == processor_kind::blocking ? stage->limits().concurrency : 0);
+    if (stage->kind() == processor_kind::actor || stage->kind() == processor_kind::async)
+      own.requests = std::make_unique<work::concurrency_limit>(stage->limits().concurrency);
     if (stage->kind() != processor_kind::actor)
       continue;
     own.port = stage->handlers();
@@ -231,7 +233,6 @@ void source_impl::make_services() {
       services_->stage_meters,
       &services_->meter(static_cast<uint32_t>(services_->stages.size() - 1))};
     own.handlers = make_handler_home({system_, *own.port, std::move(meter), log_, stage->name()});
-    own.requests = std::make_unique<work::concurrency_limit>(stage->limits().concurrency);
   }
   services_->workers = std::make_unique<work::worker_pool>(*plan_, std::move(threads),
                                                            *services_->stage_meters,

@@ -56,6 +56,10 @@ enum class errc : uint8_t {
   wrong_state,
   /// One or more partitions stopped because of an error.
   partition_stopped,
+  /// An asynchronous function dropped its completion without a result.
+  completion_dropped,
+  /// A call took longer than its stage's timeout.
+  timed_out,
 };
 
 /// The name of `x`, e.g. "topic_missing". `x` must be one of the named values.

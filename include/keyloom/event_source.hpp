@@ -161,9 +161,14 @@ private:
       return add_typed<Job, Result>(std::move(name), std::move(processor), std::move(finalizer),
                                     options);
     } else {
-      static_assert(detail::processes<decltype(processor.call), Job, Result>,
-                    "a processor takes (std::string_view key, Job&) and returns Result or "
-                    "caf::expected<Result>");
+      if constexpr (Processor::kind == processor_kind::async)
+        static_assert(detail::begins<decltype(processor.call), Job, Result>,
+                      "an asynchronous function takes (std::string_view key, Job&, "
+                      "keyloom::completion<Result>)");
+      else
+        static_assert(detail::processes<decltype(processor.call), Job, Result>,
+                      "a processor takes (std::string_view key, Job&) and returns Result or "
+                      "caf::expected<Result>");
       return add_typed<Job, Result>(std::move(name), std::move(processor), std::move(finalizer),
                                     options);
     }

@@ -1,9 +1,10 @@
 // Everything a program usually needs. Opt-in beside it: <keyloom/codec/json.hpp>,
-// <keyloom/codec/protobuf.hpp>, <keyloom/handler_actor.hpp>.
+// <keyloom/codec/protobuf.hpp>, <keyloom/handler_actor.hpp>, <keyloom/asio.hpp>.
 #pragma once
 
 #include <keyloom/codec.hpp>
 #include <keyloom/codec/integer.hpp>
+#include <keyloom/completion.hpp>
 #include <keyloom/context.hpp>
 #include <keyloom/event_source.hpp>
 #include <keyloom/exec_main.hpp>

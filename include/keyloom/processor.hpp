@@ -1,6 +1,8 @@
 // Processors: where a stage's work is done. `blocking(f)` calls f on the worker pool, where it may
 // wait for databases and services; `compute(f)` calls it on a CAF thread beside the partition,
-// where it must not wait. For handler actors include <keyloom/handler_actor.hpp>.
+// where it must not wait; `async(f)` lets f begin an operation that another thread or an event loop
+// ends. For handler actors include <keyloom/handler_actor.hpp>,
+// for coroutines <keyloom/asio.hpp>.
 //
 // f takes (std::string_view key, Job&) and returns the stage's result or caf::expected of it. Calls
 // of one key never overlap and come in the order the jobs were scheduled; calls of different keys
@@ -14,6 +16,8 @@
 // that throws, fails, or answers with another number of results fails all its jobs.
 #pragma once
 
+#include <keyloom/completion.hpp>
+
 #include <caf/expected.hpp>
 
 #include <concepts>
@@ -23,7 +27,7 @@
 
 namespace keyloom {
 
-enum class processor_kind : uint8_t { compute, blocking, actor };
+enum class processor_kind : uint8_t { compute, blocking, actor, async };
 
 /// What `by_run` returns.
 template <class Function>
@@ -63,12 +67,26 @@ auto compute(Function&& f) {
     std::forward<Function>(f)};
 }
 
+/// `f(std::string_view key, Job&, completion<Result> done)` begins an operation and returns;
+/// whoever ends it fulfils `done`, on any thread. f must not block: it is called on a CAF thread,
+/// for all keys of a partition in turn. A key's next call begins when the last one is fulfilled, as
+/// many calls are under way at once as the stage's concurrency allows. Job and key are valid until
+/// `done` is fulfilled or dropped. When f throws, its job fails, as soon as `done` is gone.
+template <class Function>
+auto async(Function&& f) {
+  return function_processor<processor_kind::async, std::decay_t<Function>>{
+    std::forward<Function>(f)};
+}
+
 namespace detail {
 
 /// What a function may return where the result of a stage is expected.
 template <class Returned, class Result>
 concept result_of = std::convertible_to<Returned, caf::expected<Result>>
                     || (std::is_void_v<Returned> && std::is_void_v<Result>);
+
+template <class Function, class Job, class Result>
+concept begins = std::invocable<Function&, std::string_view, Job&, completion<Result>>;
 
 template <class Function, class Job, class Result>
 concept processes = std::invocable<Function&, std::string_view, Job&>

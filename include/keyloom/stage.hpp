@@ -92,7 +92,9 @@ public:
   std::unique_ptr<job> make_job() const override { return std::make_unique<job_type>(); }
 
   void process(job& j) override {
-    if constexpr (Processor::kind != processor_kind::actor && !by_run) {
+    if constexpr ((Processor::kind == processor_kind::compute
+                   || Processor::kind == processor_kind::blocking)
+                  && !by_run) {
       auto& typed = cast(j);
       using returned = decltype(processor_.call(j.key, *typed.payload));
       if constexpr (std::is_void_v<returned>) {
@@ -107,6 +109,37 @@ public:
   void process_run(std::span<job* const> jobs) override {
     if constexpr (by_run)
       call_with_run<Job, Result>(processor_.runs.call, name(), jobs);
+  }
+
+  void begin([[maybe_unused]] std::unique_ptr<job> call,
+             [[maybe_unused]] completion_port_ptr to) override {
+    if constexpr (Processor::kind == processor_kind::async) {
+      std::unique_ptr<result_job<Result>> typed{static_cast<job_type*>(call.release())};
+      auto& lent = cast(*typed);
+      processor_.call(lent.key, *lent.payload, completion<Result>{std::move(typed), std::move(to)});
+    }
+  }
+
+  bool copies_jobs() const override { return std::copy_constructible<Job>; }
+
+  void lend(job& from, job& call) override {
+    auto& payload = cast(from).payload;
+    if constexpr (std::copy_constructible<Job>)
+      if (timeout().count() > 0)
+        cast(call).payload.emplace(std::as_const(*payload));
+    if (!cast(call).payload)
+      cast(call).payload.emplace(std::move(*payload));
+    call.key_hash = from.key_hash;
+    call.key = {};
+    if (from.key.data() != nullptr) {
+      call.own_key.assign(from.key);
+      call.key = call.own_key;
+    }
+  }
+
+  void give_back(job& call, job& to) override {
+    cast(to).payload.emplace(std::move(*cast(call).payload));
+    cast(to).result.emplace(std::move(*cast(call).result));
   }
 
   void fail(job& j, caf::error reason) override { cast(j).result.emplace(std::move(reason)); }

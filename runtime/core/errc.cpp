@@ -37,6 +37,8 @@ constexpr std::array names{
   named{errc::kafka_failed, "kafka_failed"},
   named{errc::wrong_state, "wrong_state"},
   named{errc::partition_stopped, "partition_stopped"},
+  named{errc::completion_dropped, "completion_dropped"},
+  named{errc::timed_out, "timed_out"},
 };
 
 } // namespace

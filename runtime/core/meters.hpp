@@ -14,10 +14,11 @@ namespace keyloom::core {
 /// Of one stage, over all partitions. Intake looks at jobs and keys; `event_source::state` shows
 /// all.
 struct stage_meter {
-  std::atomic<int64_t> jobs{0};    ///< scheduled and not finalized
-  std::atomic<int64_t> keys{0};    ///< with such jobs
-  std::atomic<int64_t> running{0}; ///< of jobs: being worked on
-  std::atomic<uint64_t> late_answers{0};
+  std::atomic<int64_t> jobs{0};          ///< scheduled and not finalized
+  std::atomic<int64_t> keys{0};          ///< with such jobs
+  std::atomic<int64_t> running{0};       ///< of jobs: being worked on
+  std::atomic<uint64_t> timed_out{0};    ///< jobs that failed because their call took too long
+  std::atomic<uint64_t> late_answers{0}; ///< dropped because nobody waited for them any more
   // of handler actors
   std::atomic<uint64_t> actors_made{0};
   std::atomic<int64_t> actors_alive{0};

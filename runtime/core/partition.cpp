@@ -86,6 +86,19 @@ void partition::finished(run&& part) {
   settle();
 }
 
+void partition::call_returned(uint32_t stage, uint32_t slot, uint32_t jobs) {
+  if (given_up())
+    return;
+  common_.stages[stage].late_answers.fetch_add(jobs, std::memory_order_relaxed);
+  now_ = out_.clock.now();
+  run passes;
+  stages_[stage].call_returned(slot, jobs, passes);
+  while (auto* pass = passes.take())
+    end_pass(*pass);
+  take_backlog_in();
+  settle();
+}
+
 void partition::delivered(std::span<delivery> reports) {
   if (given_up())
     return;

@@ -57,6 +57,9 @@ public:
   /// Jobs that were worked on, in the order they were sent; a long run comes back in parts.
   void finished(run&& part);
 
+  /// A call has returned whose jobs were `finished` before it (its timeout had passed).
+  void call_returned(uint32_t stage, uint32_t slot, uint32_t jobs);
+
   /// Reports of the producer.
   void delivered(std::span<delivery> reports);
 

@@ -65,6 +65,8 @@ void partition::finalize(detail::job& j) {
   auto& ev = *j.origin;
   --ev.open_jobs;
   --open_jobs_;
+  if (j.timed_out)
+    common_.stages[j.stage].timed_out.fetch_add(1, std::memory_order_relaxed);
   auto ended = stopped() || ev.failed;
   auto result = keyloom::complete;
   if (!ended) {

@@ -24,6 +24,12 @@ caf::error check(const detail::stage_base& stage) {
     return wrong(stage.name(), "by_run takes the jobs of a key together, but in mode unordered no "
                                "jobs belong together; choose by_key or by_partition, or a function "
                                "that takes one job");
+  if (stage.timeout() > std::chrono::milliseconds{0} && !stage.copies_jobs()
+      && stage.kind() != processor_kind::actor)
+    return wrong(stage.name(),
+                 "with a timeout the processor works on a copy of the job, because the "
+                 "job may be finalized while the call still runs; make the job's type "
+                 "copyable, or leave the timeout out");
   return {};
 }
 

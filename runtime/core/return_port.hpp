@@ -3,6 +3,7 @@
 // given up is dropped.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 namespace keyloom::core {
@@ -15,6 +16,9 @@ public:
   virtual ~return_port() = default;
   /// Jobs that were worked on, in order. Goes to partition::finished.
   virtual void finished(run&& part) = 0;
+  /// A call has returned whose jobs had come back before, because it took too long: their key may
+  /// go on. Goes to partition::call_returned.
+  virtual void call_returned(uint32_t stage, uint32_t slot, uint32_t jobs) = 0;
   /// What the producer reported. Goes to partition::delivered.
   virtual void delivered(std::vector<delivery>&& reports) = 0;
 };

@@ -61,14 +61,20 @@ void stage_queue::flush() {
 
 void stage_queue::done(detail::job& j, run& passes) {
   count(-1);
-  auto& at = in_slots_ ? static_cast<place&>(slots_[j.slot]) : lane_places_[j.slot];
-  ++at.done;
+  if (!j.keeps_key)
+    leave(j.slot, 1, passes);
+}
+
+/// So many jobs of the slot or lane, and the calls that outlived them, are over.
+void stage_queue::leave(uint32_t number, uint32_t jobs, run& passes) {
+  auto& at = in_slots_ ? static_cast<place&>(slots_[number]) : lane_places_[number];
+  at.done += jobs;
   while (!at.passes.empty() && at.passes.first->behind <= at.done) {
     count(-1);
     passes.append(*at.passes.take());
   }
   if (in_slots_ && at.done == at.added)
-    free_slot(slots_[j.slot]);
+    free_slot(slots_[number]);
 }
 
 bool stage_queue::accepts(const stage_limits& limits) const {

@@ -47,6 +47,10 @@ public:
   /// they are not in the stage any more.
   void done(detail::job& j, run& passes);
 
+  /// A call has returned whose jobs were done before it: until now its key kept its slot, so that
+  /// the key's next jobs waited behind it (I3). `passes`: as of `done`.
+  void call_returned(uint32_t slot, uint32_t jobs, run& passes) { leave(slot, jobs, passes); }
+
   /// False when the stage has as much as `limits` allow; never while this partition has nothing in
   /// it, so that every partition gets on.
   bool accepts(const stage_limits& limits) const;
@@ -78,6 +82,7 @@ private:
   slot* taken_slot(const detail::job& j) const;
   slot& take_slot(const detail::job& j);
   void free_slot(slot& freed);
+  void leave(uint32_t number, uint32_t jobs, run& passes);
   void count(int64_t jobs);
 
   uint32_t stage_;

@@ -70,6 +70,8 @@ completable_job& work_memory::make_completable(std::function<outcome(detail::tur
 void work_memory::recycle(detail::job& j) {
   j.origin = nullptr;
   j.pass = false;
+  j.timed_out = false;
+  j.keeps_key = false;
   if (j.stage == detail::job::no_stage) {
     auto& by_hand = static_cast<completable_job&>(j);
     by_hand.finish = nullptr;
@@ -96,15 +98,14 @@ bool belong_together(const detail::job& a, const detail::job& b) {
 }
 
 /// The error of a call that threw; inside of a handler.
-caf::error what_was_thrown() {
+caf::error what_was_thrown(const std::string& by = "the processor") {
   try {
     throw;
   } catch (const std::exception& ex) {
-    return caf::make_error(errc::processor_failed,
-                           std::string{"the processor threw: "} + ex.what());
+    return caf::make_error(errc::processor_failed, by + " threw: " + ex.what());
   } catch (...) {
     return caf::make_error(errc::processor_failed,
-                           "the processor threw something that is no std::exception");
+                           by + " threw something that is no std::exception");
   }
 }
 
@@ -133,6 +134,37 @@ void process_next(detail::stage_base& stage, run& jobs, run& done) noexcept {
     for (auto* j : together)
       stage.fail(*j, reason);
   }
+}
+
+run take_call(const detail::stage_base& stage, run& jobs) {
+  run result;
+  result.append(*jobs.take());
+  while (stage.by_run() && !jobs.empty() && belong_together(*result.first, *jobs.first))
+    result.append(*jobs.take());
+  return result;
+}
+
+caf::error begin(detail::stage_base& stage, std::unique_ptr<detail::job> call,
+                 detail::completion_port_ptr to) noexcept try {
+  stage.begin(std::move(call), std::move(to));
+  return {};
+} catch (...) {
+  return what_was_thrown();
+}
+
+caf::error lend(detail::stage_base& stage, detail::job& from, detail::job& call) noexcept try {
+  stage.lend(from, call);
+  return {};
+} catch (...) {
+  return what_was_thrown("copying the job, which a stage with a timeout does,");
+}
+
+caf::error timeout_error(const detail::stage_base& stage) {
+  return caf::make_error(
+    errc::timed_out, "the call took longer than the stage's timeout of "
+                       + std::to_string(stage.timeout().count())
+                       + " ms; what it still answers is dropped. Raise stage_options::timeout if "
+                         "calls may take that long");
 }
 
 } // namespace keyloom::core

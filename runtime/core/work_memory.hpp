@@ -104,4 +104,18 @@ struct run {
 /// processor's thread.
 void process_next(detail::stage_base& stage, run& jobs, run& done) noexcept;
 
+/// Takes the jobs of the next call that `process_next` would make, one or more.
+run take_call(const detail::stage_base& stage, run& jobs);
+
+/// Calls the stage's asynchronous function for a call of its own; returns what it threw. A CAF
+/// thread.
+caf::error begin(detail::stage_base& stage, std::unique_ptr<detail::job> call,
+                 detail::completion_port_ptr to) noexcept;
+
+/// Lends a job to a call; returns what copying it threw.
+caf::error lend(detail::stage_base& stage, detail::job& from, detail::job& call) noexcept;
+
+/// What a job fails with whose call took too long.
+caf::error timeout_error(const detail::stage_base& stage);
+
 } // namespace keyloom::core

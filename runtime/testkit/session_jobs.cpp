@@ -1,6 +1,10 @@
 // How a session's jobs are found, worked on, and given back.
 #include "runtime/testkit/session.hpp"
 
+#include <caf/make_counted.hpp>
+
+#include <mutex>
+
 namespace keyloom::rig {
 
 namespace {
@@ -10,6 +14,46 @@ constexpr uint32_t tries = 2;
 
 /// Several jobs of a key come back together at most, as from a worker that reports in between.
 constexpr size_t longest_part = 4;
+
+} // namespace
+
+namespace {
+
+/// Takes the answer of an asynchronous function; what comes after the test looked is dropped.
+class one_answer final : public detail::completion_port {
+public:
+  void completed(std::unique_ptr<detail::job> call) noexcept override {
+    std::lock_guard guard{mutex_};
+    call_ = std::move(call);
+  }
+
+  std::unique_ptr<detail::job> take() {
+    std::lock_guard guard{mutex_};
+    return std::move(call_);
+  }
+
+private:
+  std::mutex mutex_;
+  std::unique_ptr<detail::job> call_; // guarded by mutex_
+};
+
+/// Calls a stage's asynchronous function, which must answer before it returns.
+void call_async(detail::stage_base& stage, detail::job& j) {
+  auto call = stage.make_job();
+  auto answer = caf::make_counted<one_answer>();
+  auto err = core::lend(stage, j, *call);
+  if (!err)
+    err = core::begin(stage, std::move(call), answer);
+  auto ended = answer->take();
+  if (err)
+    stage.fail(j, std::move(err));
+  else if (ended != nullptr)
+    stage.give_back(*ended, j);
+  else
+    throw testkit_error{"the asynchronous function of stage '" + stage.name()
+                        + "' did not fulfil its completion before it returned, and a testkit does "
+                          "not wait; play it with answer_with(), or answer its jobs one by one"};
+}
 
 } // namespace
 
@@ -98,6 +142,10 @@ bool session::work_on(detail::job& j) {
       throw testkit_error{"stage '" + stage.name()
                           + "' has a handler actor, which a testkit does not start; give it "
                             "answers with answer_with(), or answer its jobs one by one"};
+    if (stage.kind() == processor_kind::async) {
+      call_async(stage, j);
+      return true;
+    }
     core::run one;
     one.append(j);
     core::run done;
@@ -179,7 +227,7 @@ void session::work_on_some(assignment& of, int32_t number, const job_desk::waiti
   }
   auto stage = first.job->stage;
   auto jobs = of.desk().take(first.id, 1 + pick(longest_part));
-  if (played[stage]) {
+  if (played[stage] || source_->stages[stage]->kind() == processor_kind::async) {
     for (auto& each : jobs)
       work_on(*each.job);
   } else {

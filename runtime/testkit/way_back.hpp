@@ -19,6 +19,9 @@ public:
 
   void finished(core::run&& part) override;
 
+  /// The kit's jobs do not come back before their calls have returned.
+  void call_returned(uint32_t, uint32_t, uint32_t) override {}
+
   /// The kit's producer reports without this.
   void delivered(std::vector<core::delivery>&&) override {}
 

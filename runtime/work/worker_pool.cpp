@@ -1,5 +1,7 @@
 #include "runtime/work/worker_pool.hpp"
 
+#include "runtime/work/timed_calls.hpp"
+
 namespace keyloom::work {
 
 using std::chrono::steady_clock;
@@ -7,7 +9,8 @@ using std::chrono::steady_clock;
 worker_pool::worker_pool(const core::plan& source, std::vector<uint32_t> concurrency,
                          std::span<core::stage_meter> meters,
                          std::shared_ptr<thread_set> threads)
-  : source_(source), meters_(meters), lines_(concurrency.size()), threads_(std::move(threads)) {
+  : source_(source), meters_(meters), clock_(source), lines_(concurrency.size()),
+    threads_(std::move(threads)) {
   for (size_t i = 0; i < concurrency.size(); ++i)
     lines_[i].concurrency = concurrency[i];
 }
@@ -71,6 +74,7 @@ void worker_pool::stop() {
   worker_ended_.wait(lock, [this] { return workers_ == 0; });
   threads.swap(threads_);
   lock.unlock();
+  clock_.stop(); // last: calls may take too long while we wait for them
 }
 
 size_t worker_pool::running() const {
@@ -115,7 +119,10 @@ bool worker_pool::work_on(strand& mine) {
   auto& stage = *source_.stages[mine.stage()];
   auto until = steady_clock::now() + time_slice;
   for (auto jobs = mine.take(); !jobs.empty(); jobs = mine.take()) {
-    process(std::move(jobs), stage);
+    if (stage.timeout().count() == 0)
+      process(std::move(jobs), stage);
+    else
+      process_timed(std::move(jobs), stage, mine.stage());
     if (steady_clock::now() >= until && others_wait(mine.stage()))
       return true;
   }
@@ -147,6 +154,24 @@ void worker_pool::process(core::run jobs, detail::stage_base& stage) {
       auto memory = done.memory;
       memory->back().finished(std::exchange(done, core::run{}));
       done.memory = std::move(memory);
+      report_at = now + report_interval;
+    }
+  }
+}
+
+void worker_pool::process_timed(core::run jobs, detail::stage_base& stage, uint32_t index) {
+  auto memory = jobs.memory;
+  timed_calls calls{stage, index, clock_, memory};
+  auto report_at = steady_clock::now() + report_interval;
+  while (!jobs.empty()) {
+    if (stopped_ || memory->given_up())
+      return;
+    count_call(index, 1);
+    calls.make(core::take_call(stage, jobs));
+    count_call(index, -1);
+    if (auto now = steady_clock::now();
+        !calls.done().empty() && (jobs.empty() || now >= report_at)) {
+      memory->back().finished(calls.take_done());
       report_at = now + report_interval;
     }
   }

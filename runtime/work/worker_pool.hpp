@@ -10,6 +10,7 @@
 #pragma once
 
 #include "runtime/core/meters.hpp"
+#include "runtime/work/call_clock.hpp"
 #include "runtime/work/strand.hpp"
 #include "runtime/work/thread_set.hpp"
 
@@ -40,7 +41,8 @@ public:
   /// effect as strands come back.
   void set_concurrency(uint32_t stage, uint32_t concurrency);
 
-  /// Waits for the calls in progress; what has not begun is dropped. Lets go of the threads.
+  /// Waits for the calls in progress, also for those whose timeout has passed; what has not begun
+  /// is dropped. Lets go of the threads.
   void stop();
 
   /// Calls in progress.
@@ -63,9 +65,11 @@ private:
   bool others_wait(uint32_t stage) const;
   void count_call(uint32_t stage, int64_t change);
   void process(core::run jobs, detail::stage_base& stage);
+  void process_timed(core::run jobs, detail::stage_base& stage, uint32_t index);
 
   const core::plan& source_;
   std::span<core::stage_meter> meters_; // may be empty
+  call_clock clock_;
   mutable std::mutex mutex_;
   std::condition_variable worker_ended_;
   std::deque<strand_ptr> ready_; // may be worked on now; guarded by mutex_, as all below

@@ -1,7 +1,9 @@
 // A job on its way: scheduled in a turn, processed elsewhere, finalized back in its partition. Jobs
 // are linked into runs and are recycled by their partition, so scheduling one usually allocates
 // nothing. A job belongs to one thread at a time: its partition's, then the processor's, then its
-// partition's.
+// partition's. Where a call may outlive its job (asynchronous functions, and blocking ones with a
+// timeout) the processor works on a job of its own instead, the *call*, which is lent key and
+// payload.
 #pragma once
 
 #include <caf/expected.hpp>
@@ -30,17 +32,24 @@ struct job {
   std::string_view key;          ///< in the record's memory or in `own_key`
   std::string own_key;           ///< keeps its capacity when the job is recycled
   uint64_t key_hash = 0;
-  uint32_t stage = 0;  ///< index of the stage in its source, or `no_stage`
-  uint32_t slot = 0;   ///< its place in its stage's queue
-  uint64_t behind = 0; ///< of a pass that waits: jobs of its place that come before it
-  bool pass = false;   ///< does nothing but wait its turn; has no payload
+  uint32_t stage = 0;     ///< index of the stage in its source, or `no_stage`
+  uint32_t slot = 0;      ///< its place in its stage's queue
+  uint64_t behind = 0;    ///< of a pass that waits: jobs of its place that come before it
+  bool pass = false;      ///< does nothing but wait its turn; has no payload
+  bool timed_out = false; ///< its call took longer than the stage's timeout
+  bool keeps_key = false; ///< timed out, and its call still runs: its key waits for that (I3)
+};
+
+/// What became of a job, for who knows the result only.
+template <class Result>
+struct result_job : job {
+  std::optional<caf::expected<Result>> result;
 };
 
 /// What the typed rim adds: the user's job, and what became of it.
 template <class Job, class Result>
-struct typed_job final : job {
+struct typed_job final : result_job<Result> {
   std::optional<Job> payload;
-  std::optional<caf::expected<Result>> result;
 };
 
 } // namespace keyloom::detail

@@ -3,6 +3,7 @@
 // `process` runs on the processor's thread, the rest on the thread of the job's partition.
 #pragma once
 
+#include <keyloom/completion.hpp>
 #include <keyloom/detail/job.hpp>
 #include <keyloom/detail/turn.hpp>
 #include <keyloom/processor.hpp>
@@ -56,6 +57,21 @@ public:
 
   /// The same for a function that takes the jobs of a key together; `jobs` is not empty.
   virtual void process_run(std::span<job* const> jobs) = 0;
+
+  /// Calls the user's asynchronous function for a call of its own, which comes back through `to`;
+  /// what the function throws comes out. For asynchronous functions only.
+  virtual void begin(std::unique_ptr<job> call, completion_port_ptr to) = 0;
+
+  /// Whether the user's job can be copied, as a stage with a timeout needs it.
+  virtual bool copies_jobs() const = 0;
+
+  /// Gives a call key and payload of a job: with a timeout a copy of the payload, because the job
+  /// may be finalized while the call is still under way, otherwise the payload itself. What copying
+  /// throws comes out.
+  virtual void lend(job& from, job& call) = 0;
+
+  /// Takes payload and result of a call that has ended back into its job.
+  virtual void give_back(job& call, job& to) = 0;
 
   /// Sets the job's result to an error.
   virtual void fail(job& j, caf::error reason) = 0;

@@ -37,6 +37,8 @@ public:
     changed_.notify_all();
   }
 
+  void call_returned(uint32_t, uint32_t, uint32_t) override {}
+
   void delivered(std::vector<core::delivery>&&) override {}
 
   /// All results, once there are so many; fewer when they do not come.

@@ -111,6 +111,32 @@ TEST_CASE("I3: a key keeps its slot while it has jobs out, and another may have 
   CHECK(rig.runs.violations.empty());
 }
 
+TEST_CASE("I3: a key whose call outlives its job keeps its slot until the call returns") {
+  queue_rig rig{a_blocking_one()};
+  auto& overdue = rig.add("a");
+  rig.queue->flush();
+  auto slot = rig.runs.slot_of(0, "a");
+  rig.runs.answer({0, slot});
+  overdue.timed_out = true;
+  overdue.keeps_key = true;
+  CHECK(rig.done(overdue).empty());
+  CHECK(rig.runs.idle == 0);
+  CHECK(rig.add("b").slot != slot);
+  auto* pass = rig.add_pass("a");
+  REQUIRE(pass != nullptr);
+  auto& next = rig.add("a");
+  CHECK(next.slot == slot);
+  rig.queue->flush();
+  core::run passes;
+  rig.queue->call_returned(slot, 1, passes);
+  CHECK(passes.take() == pass);
+  CHECK(rig.runs.idle == 0);
+  rig.runs.answer({0, slot});
+  CHECK(rig.done(next).empty());
+  CHECK(rig.runs.idle == 1);
+  CHECK(rig.runs.violations.empty());
+}
+
 TEST_CASE("I3: a key of a compute stage always takes the same lane, in order") {
   queue_rig rig{a_compute_one()};
   for (int i = 0; i < 200; ++i)

@@ -8,6 +8,7 @@
 #include <map>
 
 using namespace keyloom;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -17,9 +18,16 @@ public:
   void finished(core::run&& part) override {
     std::lock_guard guard{mutex_};
     while (auto* j = part.take()) {
+      jobs_.push_back(static_cast<detail::typed_job<int, int>*>(j));
       keys_.emplace_back(j->key);
       ok_.push_back(static_cast<detail::typed_job<int, int>*>(j)->result->operator bool());
     }
+    changed_.notify_all();
+  }
+
+  void call_returned(uint32_t, uint32_t, uint32_t) override {
+    std::lock_guard guard{mutex_};
+    ++returned_;
     changed_.notify_all();
   }
 
@@ -28,6 +36,29 @@ public:
   void wait_for(size_t count) {
     std::unique_lock lock{mutex_};
     changed_.wait(lock, [&] { return keys_.size() >= count; });
+  }
+
+  void wait_for_late(size_t count) {
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [&] { return returned_ >= count; });
+  }
+
+  size_t late() {
+    std::lock_guard guard{mutex_};
+    return returned_;
+  }
+
+  std::vector<int> payloads() {
+    std::lock_guard guard{mutex_};
+    std::vector<int> result;
+    for (auto* j : jobs_)
+      result.push_back(*j->payload);
+    return result;
+  }
+
+  int& payload(size_t index) {
+    std::lock_guard guard{mutex_};
+    return *jobs_[index]->payload;
   }
 
   std::vector<std::string> keys() {
@@ -43,18 +74,22 @@ public:
 private:
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::vector<detail::typed_job<int, int>*> jobs_;
   std::vector<std::string> keys_;
   std::vector<bool> ok_;
+  size_t returned_ = 0; // calls that outlived their jobs
 };
 
 using function = std::function<int(std::string_view, int&)>;
 
 /// A pool of one stage that calls `call`.
 struct pool_rig {
-  pool_rig(uint32_t concurrency, function call) {
+  template <class Function>
+  pool_rig(uint32_t concurrency, Function call, std::chrono::milliseconds timeout = {}) {
     auto source = std::make_shared<core::plan>();
     fakes::add_stage<no_store, int, int>(*source, "stage", blocking(std::move(call)),
-                                         detail::no_finalizer{});
+                                         detail::no_finalizer{},
+                                         {.limits = {}, .timeout = timeout});
     memory = caf::make_counted<core::work_memory>(source);
     memory->returns_to(back);
     pool = std::make_unique<work::worker_pool>(*source, std::vector<uint32_t>{concurrency});
@@ -305,4 +340,96 @@ TEST_CASE("I9: a stop waits for the call in progress and drops what has not begu
   stopping.join();
   CHECK(begun == 1);
   CHECK(ended == 1);
+}
+
+TEST_CASE(
+  "I3, I5: a call that takes too long fails its job once and keeps its key until it returns; "
+  "other keys go on") {
+  std::latch go_on{1};
+  std::atomic<int> calls = 0;
+  pool_rig rig{2,
+               [&](std::string_view, int& number) {
+                 ++calls;
+                 if (number == 1)
+                   go_on.wait();
+                 return number;
+               },
+               20ms};
+  rig.give("a", 3);
+  rig.back->wait_for(2);
+  CHECK(rig.back->ok() == std::vector<bool>{true, false}); // what was done before it came along
+  rig.give("b", 5);
+  rig.back->wait_for(7);
+  CHECK(rig.back->keys() == std::vector<std::string>{"a", "a", "b", "b", "b", "b", "b"});
+  CHECK(calls == 7);
+  CHECK(rig.back->late() == 0);
+  go_on.count_down();
+  rig.back->wait_for(8);
+  CHECK(rig.back->keys().back() == "a");
+  CHECK(rig.back->ok().back());
+  CHECK(rig.back->late() == 1);
+}
+
+TEST_CASE(
+  "with a timeout the function works on a copy of the job, and gives it back in time only") {
+  std::latch go_on{1};
+  pool_rig rig{1,
+               [&](std::string_view, int& number) {
+                 if (number == 1)
+                   go_on.wait();
+                 number += 100;
+                 return number;
+               },
+               20ms};
+  rig.give("a", 2);
+  rig.back->wait_for(2);
+  auto payloads = rig.back->payloads();
+  CHECK(payloads == std::vector<int>{100, 1});
+  rig.back->payload(1) = 7; // finalized, and another's by now
+  go_on.count_down();
+  rig.back->wait_for_late(1);
+  CHECK(rig.back->payload(1) == 7);
+}
+
+TEST_CASE("I9: a stop waits for a call whose timeout passes meanwhile") {
+  std::latch inside{1};
+  std::latch go_on{1};
+  std::atomic<bool> ended = false;
+  pool_rig rig{1,
+               [&](std::string_view, int&) {
+                 inside.count_down();
+                 go_on.wait();
+                 ended = true;
+                 return 0;
+               },
+               20ms};
+  rig.give("a");
+  inside.wait();
+  std::thread stopping{[&] { rig.pool->stop(); }};
+  rig.back->wait_for(1); // its timeout
+  CHECK_FALSE(ended);
+  go_on.count_down();
+  stopping.join();
+  CHECK(ended);
+  CHECK(rig.back->late() == 1);
+}
+
+TEST_CASE("I3: by run, a call that takes too long fails all its jobs, and the key waits for it") {
+  std::latch go_on{1};
+  std::atomic<int> calls = 0;
+  pool_rig rig{1, by_run([&](std::string_view, std::span<int* const> jobs) {
+                 if (++calls == 1)
+                   go_on.wait();
+                 return std::vector<int>(jobs.size(), 1);
+               }),
+               20ms};
+  rig.give("a", 3);
+  rig.back->wait_for(3);
+  CHECK(rig.back->ok() == std::vector<bool>{false, false, false});
+  rig.give("a", 2);
+  CHECK(calls == 1);
+  go_on.count_down();
+  rig.back->wait_for(5);
+  CHECK(calls == 2);
+  CHECK(rig.back->late() == 3);
 }
