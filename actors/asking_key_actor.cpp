@@ -33,7 +33,8 @@ bool wrong_type(const caf::error& reason) {
 
 asking_key_state::asking_key_state(caf::event_based_actor* self, services* shared, uint32_t stage,
                                    core::work_memory_ptr memory)
-  : alive_(shared->alive), self_(self), shared_(shared), stage_(stage), memory_(std::move(memory)) {
+  : alive_(shared->alive), self_(self), shared_(shared), stage_(stage), memory_(std::move(memory)),
+    deadlines_(shared->source->stages[stage]->timeout()) {
   self->set_down_handler([this](const caf::down_msg& down) { lost(down); });
 }
 
@@ -41,6 +42,7 @@ caf::behavior asking_key_state::make_behavior() {
   return {
     [this](const core::run& jobs) { take(jobs); },
     [this](woken_atom, uint32_t number) { go_on(slot_of(number)); },
+    [this](tick_atom) { expire(); },
     [this](retire_atom) { retire(); },
   };
 }
@@ -111,10 +113,13 @@ bool asking_key_state::has_instance(slot& which, caf::error& reason) {
 
 void asking_key_state::ask(slot& which) {
   auto& own = shared_->stages[stage_];
+  if (deadlines_.timeout().count() > 0 && !which.queued()) // when it is tried again, it is
+    deadlines_.add(which, std::chrono::steady_clock::now());
   own.port->ask(*self_, which.instance, *which.current, begin_call(which), *this);
   if (own.handlers->loses_requests()
       && monitored_.insert(caf::actor_cast<caf::actor_addr>(which.instance)).second)
     self_->monitor(which.instance);
+  tick_when_due();
 }
 
 uint64_t asking_key_state::begin_call(slot& which) {
@@ -212,6 +217,7 @@ void asking_key_state::fail(slot& which, caf::error reason) {
 /// Leaves the seat when the next job is another key's, as in stages that are not ordered by key,
 /// and before the partition hears of the last one: it may give the key another slot at once.
 void asking_key_state::finish(slot& which) {
+  deadlines_.remove(which);
   which.place.release();
   if (which.waiting.empty() || which.waiting.first->key != which.current->key) {
     which.seat->leave();
@@ -224,6 +230,7 @@ void asking_key_state::finish(slot& which) {
 }
 
 void asking_key_state::drop(slot& which) {
+  deadlines_.remove(which);
   which.waiting = core::run{};
   which.current = nullptr;
   which.instance = nullptr;
@@ -238,6 +245,30 @@ void asking_key_state::retire() {
       drop(*each);
   if (under_way_ == 0)
     self_->quit();
+}
+
+/// Fails the jobs whose calls take too long. Their keys go on, and an answer that still comes finds
+/// nobody waiting.
+void asking_key_state::expire() {
+  ticking_ = false;
+  while (auto* due = deadlines_.take_due(std::chrono::steady_clock::now())) {
+    auto& which = static_cast<slot&>(*due);
+    if (which.call != 0)
+      end_call(which.call);
+    which.current->timed_out = true;
+    fail(which, core::timeout_error(*shared_->source->stages[stage_]));
+    after_call(which);
+  }
+  tick_when_due();
+}
+
+void asking_key_state::tick_when_due() {
+  auto due = deadlines_.next();
+  if (due && !std::exchange(ticking_, true))
+    tell_later(*self_,
+               std::max(*due - std::chrono::steady_clock::now(),
+                        std::chrono::steady_clock::duration::zero()),
+               tick_atom_v);
 }
 
 /// An instance is gone whose requests may have been lost on the way.

@@ -15,6 +15,7 @@
 #include "actors/handler_home.hpp"
 #include "actors/messages.hpp"
 #include "actors/services.hpp"
+#include "runtime/core/deadline_queue.hpp"
 
 #include <keyloom/detail/actor_port.hpp>
 
@@ -40,7 +41,7 @@ private:
   /// as soon as it is made must not be made for ever.
   static constexpr uint32_t bounce_limit = 1000;
 
-  struct slot {
+  struct slot : core::deadline_queue::entry {
     slot(handler_home& home, work::concurrency_limit& requests, std::function<void()> woken)
       : seat(home.new_seat(woken)), place(requests, std::move(woken)) {}
 
@@ -73,6 +74,8 @@ private:
   void finish(slot& which);
   void drop(slot& which);
   void retire();
+  void expire();
+  void tick_when_due();
   void lost(const caf::down_msg& down);
 
   roll_call::member alive_;
@@ -84,6 +87,8 @@ private:
   uint64_t calls_ = 0;                  ///< requests sent so far
   uint32_t under_way_ = 0;              ///< requests without an answer
   std::set<caf::actor_addr> monitored_; ///< where requests may get lost
+  core::deadline_queue deadlines_;
+  bool ticking_ = false;
   bool retiring_ = false;
 };
 

@@ -81,6 +81,7 @@ stage_state source_board::stage_snapshot(size_t index) const {
   result.running = count(meter.running);
   result.waiting = count(meter.jobs - meter.running);
   result.keys = count(meter.keys);
+  result.timed_out = meter.timed_out;
   result.late_answers = meter.late_answers;
   result.actors_made = meter.actors_made;
   result.actors_alive = count(meter.actors_alive);

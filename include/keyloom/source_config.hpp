@@ -120,6 +120,7 @@ struct stage_state {
   uint64_t running = 0;      ///< calls and requests under way; compute stages do not count theirs
   uint64_t waiting = 0;      ///< jobs scheduled and not finalized, without those running
   uint64_t keys = 0;         ///< with jobs; 0 in compute stages, which do not know
+  uint64_t timed_out = 0;    ///< jobs that failed because their call took too long
   uint64_t late_answers = 0; ///< dropped because nobody waited for them any more
   // Of a stage with handler actors. A remote one counts connections instead of instances.
   uint64_t actors_made = 0;    ///< instances since start; more than needed means some died

@@ -172,8 +172,11 @@ TEST_CASE("a completion that comes after the timeout is dropped and counted, its
   });
   require_ok(source.start());
   REQUIRE(gets_out(source, 6));
+  CHECK(source.state().stages[0].timed_out == 2);
+  CHECK(source.state().stages[0].late_answers == 0);
   for (auto& done : late.take())
     CHECK(done(1)); // it cannot know
+  CHECK(eventually([&] { return source.state().stages[0].late_answers == 2; }));
   source.stop();
   for (auto& [key, results] : finalized) { // I5: one finalizer a job
     REQUIRE(results.size() == 3);
