@@ -48,3 +48,11 @@ expect("07_handler_actors", r"by known aircraft: (\d+), by others: (\d+), gates 
        known, len(tails) - known, len(tails), len(legs), max(legs.values()))
 flown = [planes[row["tailnum"]] * int(row["distance_mi"]) for row in rows if row["tailnum"] in planes]
 expect("10_tested_pipeline", r"reports: (\d+), seat miles: (\d+)", len(flown), sum(flown))
+
+text = printed("09_async_io")
+found = re.search(r"(\d+) legs entered, (\d+) out of order, up to (\d+) calls at once", text)
+assert found, f"09_async_io printed {text!r}"
+entered, out_of_order, at_once = map(int, found.groups())
+assert (entered, out_of_order) == (sum(legs.values()), 0), text
+# A thousand are allowed; how many there are is up to the machine, but a thread a call would not get there.
+assert 300 <= at_once <= 1000, text
