@@ -34,6 +34,7 @@ SCENARIOS = {
     "inline": Scenario(("--processor", "none"), target=0.6),
     "compute": Scenario(("--processor", "compute"), target=0.35),
     "actor": Scenario(("--processor", "actor")),
+    "async": Scenario(("--processor", "async")),
     "blocking-1ms": Scenario(
         ("--processor", "blocking", "--delay-ms", "1", "--concurrency", "100"), share=0.1),
     "forward": Scenario(("--processor", "none"), forwards=True),

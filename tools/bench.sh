@@ -11,7 +11,7 @@ programs, and with the system's) and `keyloom work` read them in turn, and print
 medians of all rounds. The figures are those of this
 machine; let nothing else run beside it. Exits 1 when a run fails, 0 whatever the speed.
 
-  SCENARIO      inline, compute, actor, blocking-1ms, forward; default: all of them
+  SCENARIO      inline, compute, actor, async, blocking-1ms, forward; default: all of them
   --records N   records in the topic (default 4,000,000); blocking-1ms reads a tenth of it
   --rounds N    how often each is measured (default 3)
 

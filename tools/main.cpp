@@ -219,9 +219,10 @@ void add_stragglers(CLI::App& app, work_options& into) {
 
 void add_work_load(CLI::App& app, work_options& o) {
   add_choice(
-    app, "--processor", o.processor, {"none", "compute", "blocking", "actor"},
+    app, "--processor", o.processor, {"none", "compute", "blocking", "actor", "async"},
     "what a record costs: nothing (none), a hash in its key's actor (compute), a call that "
-    "sleeps (blocking), an actor that answers later (actor); default none");
+    "sleeps (blocking), an actor that answers later (actor), an asynchronous function that another "
+    "thread answers (async); default none");
   app.add_flag("--by-run", o.by_run,
                "one call for all records of a key that came together; of compute and blocking, not "
                "with --mode unordered");

@@ -15,7 +15,7 @@ struct work_options {
   std::string group;
   std::string out;                     ///< empty: no output
   std::string mode = "by_key";         ///< by_key, by_partition, unordered
-  std::string processor = "none";      ///< none, compute, blocking, actor
+  std::string processor = "none";      ///< none, compute, blocking, actor, async
   bool by_run = false;                 ///< one call for a key's run; compute and blocking
   int64_t delay_ms = 0;                ///< of blocking and actor
   int64_t jitter_ms = 0;               ///< up to so much more

@@ -84,6 +84,8 @@ work_source::work_source(caf::actor_system& system, const work_options& options,
     add_blocking();
   else if (options.processor == "actor")
     add_actor(system);
+  else if (options.processor == "async")
+    add_async();
   else
     add_none();
 }
@@ -155,6 +157,22 @@ void work_source::add_blocking() {
 void work_source::add_actor(caf::actor_system&) {
   auto stage = source_.stage<delay_job, int64_t>(
     "actor", shared_actor(spawn_delay_actor),
+    [this](context<>& ctx, std::string_view, delay_job&, caf::expected<int64_t> done) {
+      return done ? finish(ctx) : outcome{done.error()};
+    },
+    how());
+  source_.on_default([this, stage](context<>& ctx, const record& rec) {
+    return stage.schedule(ctx, rec.key, delay_job{delay().count(), fails()});
+  });
+}
+
+void work_source::add_async() {
+  answers_.emplace();
+  auto begin = [this](std::string_view, delay_job& job, completion<int64_t> done) {
+    answers_->answer_later(job, std::move(done));
+  };
+  auto stage = source_.stage<delay_job, int64_t>(
+    "async", async(begin),
     [this](context<>& ctx, std::string_view, delay_job&, caf::expected<int64_t> done) {
       return done ? finish(ctx) : outcome{done.error()};
     },

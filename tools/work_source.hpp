@@ -2,12 +2,15 @@
 // what they measure. Handlers of different partitions run at once, so the numbers here are atomic.
 #pragma once
 
+#include "tools/delay_thread.hpp"
 #include "tools/latency_histogram.hpp"
 #include "tools/work.hpp"
 
 #include <keyloom/event_source.hpp>
 
 #include <caf/fwd.hpp>
+
+#include <optional>
 
 namespace keyloom::tools {
 
@@ -25,12 +28,14 @@ private:
   void add_compute();
   void add_blocking();
   void add_actor(caf::actor_system& system);
+  void add_async();
   stage_options how() const;
   outcome finish(context<>& ctx);
   bool fails() const;
   std::chrono::microseconds delay() const;
 
   const work_options& options_;
+  std::optional<delay_thread> answers_; // of --processor async
   event_source<> source_;
   latency_histogram latency_;
 };

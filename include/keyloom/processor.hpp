@@ -71,7 +71,9 @@ auto compute(Function&& f) {
 /// whoever ends it fulfils `done`, on any thread. f must not block: it is called on a CAF thread,
 /// for all keys of a partition in turn. A key's next call begins when the last one is fulfilled, as
 /// many calls are under way at once as the stage's concurrency allows. Job and key are valid until
-/// `done` is fulfilled or dropped. When f throws, its job fails, as soon as `done` is gone.
+/// `done` is fulfilled or dropped; views into the record in a job are so until its event is over,
+/// which may be earlier when the partition is given up. When f throws, its job fails, as soon as
+/// `done` is gone.
 template <class Function>
 auto async(Function&& f) {
   return function_processor<processor_kind::async, std::decay_t<Function>>{

@@ -25,8 +25,12 @@ struct stage_options {
 
   stage_mode mode = stage_mode::by_key;
 
-  /// How long one call may take, from its beginning; 0: as long as it likes. Not for compute
-  /// stages, whose functions must not wait for anything.
+  /// How long one call may take, from its beginning; 0: as long as it likes. Its job then fails
+  /// with errc::timed_out, and what it still answers is dropped and counted. The key goes on,
+  /// except after a blocking call, which cannot be interrupted: the key waits until it returns. The
+  /// call works on a copy of the job, because the job may be finalized while it runs: so Job must
+  /// be copyable and own what it needs (a view into the record is valid until the event is over).
+  /// Not for compute stages, whose functions must not wait for anything.
   std::chrono::milliseconds timeout{0};
 };
 

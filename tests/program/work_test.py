@@ -48,7 +48,8 @@ class Work(unittest.TestCase):
 
     def test_each_processor_keeps_order_and_loses_nothing(self):
         for options in (["none"], ["compute"], ["blocking", "--delay-ms", 1, "--concurrency", 20], ["actor"],
-                        ["actor", "--delay-ms", 2, "--jitter-ms", 3, "--concurrency", 50]):
+                        ["actor", "--delay-ms", 2, "--jitter-ms", 3, "--concurrency", 50], ["async"],
+                        ["async", "--delay-ms", 2, "--jitter-ms", 3, "--concurrency", 50]):
             self.each_broker(lambda address, o=options: self.check(address, "--processor", *o))
 
     def test_each_order_and_turn_keeps_keys_in_order(self):
