@@ -75,8 +75,9 @@ caf::error check_topics(const source_config& cfg) {
   if (given > 1)
     return wrong("topic: exactly one of topic, topics and pattern can be set");
   if (!cfg.pattern.empty() && cfg.pattern.front() != '^')
-    return wrong("pattern: '" + cfg.pattern + "' does not begin with ^, as patterns must; the "
-                                              "nearest is '^"
+    return wrong("pattern: '" + cfg.pattern
+                 + "' does not begin with ^, as patterns must; the "
+                   "nearest is '^"
                  + cfg.pattern + "'");
   return {};
 }

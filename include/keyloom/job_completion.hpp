@@ -37,13 +37,16 @@ public:
   explicit job_completion(std::shared_ptr<detail::completion_state> state)
     : state_(std::move(state)) {}
 
-  /// Lets the finalizer be called, later, in the partition. errc::wrong_state when it was completed
-  /// or failed before.
-  caf::error operator()() const { return state_->complete({}); }
+  /// Lets the finalizer be called, later, in the partition. False when it was completed or failed
+  /// before.
+  bool operator()() const { return !complete(); }
 
   /// Fails the event with this reason, which should name what failed and what mends it; its failure
-  /// policy decides. An empty error completes. errc::wrong_state as above.
-  caf::error fail(caf::error reason) const { return state_->complete(std::move(reason)); }
+  /// policy decides. An empty error completes. False as above.
+  bool fail(caf::error reason) const { return !complete(std::move(reason)); }
+
+  /// The same, for who wants to know why: errc::wrong_state when it was completed or failed before.
+  caf::error complete(caf::error reason = {}) const { return state_->complete(std::move(reason)); }
 
 private:
   std::shared_ptr<detail::completion_state> state_;

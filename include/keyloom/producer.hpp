@@ -65,10 +65,8 @@ public:
   template <class Store>
   outcome send(context<Store>& ctx, std::vector<outgoing_record> batch) {
     auto event = ctx.job_complete([](context<Store>&) { return complete; });
-    send(std::move(batch), [event](const caf::error& refused) {
-      // Only this callback completes the event, and it is called once.
-      static_cast<void>(refused ? event.fail(refused) : event());
-    });
+    send(std::move(batch),
+         [event](const caf::error& refused) { refused ? event.fail(refused) : event(); });
     return incomplete;
   }
 

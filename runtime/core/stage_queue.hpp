@@ -49,7 +49,7 @@ public:
 
   /// A call has returned whose jobs were done before it: until now its key kept its slot, so that
   /// the key's next jobs waited behind it (I3). `passes`: as of `done`.
-  void call_returned(uint32_t slot, uint32_t jobs, run& passes) { leave(slot, jobs, passes); }
+  void call_returned(uint32_t number, uint32_t jobs, run& passes) { leave(number, jobs, passes); }
 
   /// False when the stage has as much as `limits` allow; never while this partition has nothing in
   /// it, so that every partition gets on.

@@ -45,13 +45,14 @@ def check_includes(header):
     result = compiling.compiled(f"#include <{header}>\n", "-E")
     if result.returncode != 0:
         return  # said by check_alone
-    for path in sorted(included(result.stdout)):
+    paths = included(result.stdout)
+    for path in sorted(paths):
         if path.startswith(f"{compiling.ROOT}/") and not path.startswith(f"{compiling.INCLUDE}/keyloom/"):
             problems.append(f"{header} includes {path}, which is not installed")
         if re.search(FORBIDDEN, path):
             problems.append(f"{header} includes {path}, which users must not need")
         for pattern, allowed in OPT_IN.items():
-            opted_in = any(f"{compiling.INCLUDE}/{each}" in included(result.stdout) for each in allowed)
+            opted_in = any(f"{compiling.INCLUDE}/{each}" in paths for each in allowed)
             if re.search(pattern, path) and not opted_in:
                 problems.append(f"{header} includes {path}, which is for {', '.join(sorted(allowed))} alone")
     lines = sum(1 for line in result.stdout.splitlines() if line.strip() and not line.startswith("#"))

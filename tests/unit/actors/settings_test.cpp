@@ -165,7 +165,8 @@ TEST_CASE("settings that code made unusable are found, too") {
     return describe(err);
   };
   CHECK(problem([](source_config& cfg) { cfg.topic = ""; })
-        == "keyloom.topic is not set; give the topic's name, in code or with --keyloom.topic, or several with keyloom.topics, or keyloom.pattern");
+        == "keyloom.topic is not set; give the topic's name, in code or with --keyloom.topic, or "
+           "several with keyloom.topics, or keyloom.pattern");
   CHECK(problem([](source_config& cfg) { cfg.credit = 0; })
         == "keyloom.credit: 0 is out of range: 1 to 10000000; the nearest is 1");
   CHECK(problem([](source_config& cfg) { cfg.commit_interval = 0ms; })

@@ -230,9 +230,9 @@ protected:
     completions_.erase(number);
     auto fails = chance(10);
     auto before = back_->size();
-    if (fails ? done.fail(caf::make_error(errc::processor_failed, "a random error")) : done())
+    if (!(fails ? done.fail(caf::make_error(errc::processor_failed, "a random error")) : done()))
       wrong("the first call of a completion was refused");
-    if (done() != errc::wrong_state)
+    if (done.complete() != errc::wrong_state)
       wrong("the second call of a completion was not refused");
     if (back_->size() > before)
       by_hand_.push_back({number, fails});
