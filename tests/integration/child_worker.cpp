@@ -1,6 +1,6 @@
 #include "tests/integration/child_worker.hpp"
 
-#include "actors/settings.hpp"
+#include "actors/program_config.hpp"
 
 #include <keyloom/keyloom.hpp>
 

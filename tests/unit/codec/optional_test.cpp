@@ -18,6 +18,9 @@ public:
   void forward(outgoing_record&&) override { FAIL("nothing is sent"); }
   detail::job& blank_job(uint32_t) override { throw std::logic_error("there is no stage"); }
   outcome submit(detail::job&) override { throw std::logic_error("there is no stage"); }
+  job_completion job_complete(std::function<outcome(detail::turn&)>) override {
+    throw std::logic_error("nothing is done by hand");
+  }
   void* store() override { return nullptr; }
   void store_changes() override { FAIL("there is no store"); }
 

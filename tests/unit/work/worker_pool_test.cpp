@@ -25,9 +25,9 @@ public:
     changed_.notify_all();
   }
 
-  void call_returned(uint32_t, uint32_t, uint32_t) override {
+  void call_returned(uint32_t, uint32_t, uint32_t jobs) override {
     std::lock_guard guard{mutex_};
-    ++returned_;
+    returned_ += jobs;
     changed_.notify_all();
   }
 
