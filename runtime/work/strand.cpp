@@ -14,4 +14,10 @@ core::run strand::take() {
   return std::exchange(queue_, core::run{});
 }
 
+void strand::put_back(core::run&& jobs) {
+  std::lock_guard guard{mutex_};
+  jobs.append(std::move(queue_));
+  queue_ = std::move(jobs);
+}
+
 } // namespace keyloom::work

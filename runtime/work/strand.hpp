@@ -24,6 +24,9 @@ public:
   /// any more.
   core::run take();
 
+  /// Puts jobs that were taken and not worked on back before all others. By who holds the strand.
+  void put_back(core::run&& jobs);
+
 private:
   uint32_t stage_;
   std::mutex mutex_;

@@ -38,6 +38,7 @@ void worker_pool::set_concurrency(uint32_t stage, uint32_t concurrency) {
     return;
   auto& line = lines_[stage];
   line.concurrency = concurrency;
+  note(line);
   while (line.running < line.concurrency && !line.waiting.empty()) {
     make_first_ready(line);
     call_worker();
@@ -46,8 +47,13 @@ void worker_pool::set_concurrency(uint32_t stage, uint32_t concurrency) {
 
 // With mutex_ held:
 
+void worker_pool::note(stage_line& line) {
+  line.overfull = line.running > line.concurrency;
+}
+
 void worker_pool::make_ready(stage_line& line, strand_ptr strand) {
   ++line.running;
+  note(line);
   ready_.push_back(std::move(strand));
 }
 
@@ -103,6 +109,7 @@ strand_ptr worker_pool::next(strand_ptr done, bool more) {
     if (more)
       line.waiting.push_back(std::move(done));
     --line.running;
+    note(line);
     if (line.running < line.concurrency && !line.waiting.empty())
       make_first_ready(line); // without a call: there is a worker, this one
   }
@@ -114,16 +121,22 @@ strand_ptr worker_pool::next(strand_ptr done, bool more) {
   return result;
 }
 
-/// True: the time slice is over, and the strand has more work.
+/// True: the strand has more work, but its time slice is over or its stage's limit was lowered.
 bool worker_pool::work_on(strand& mine) {
-  auto& stage = *source_.stages[mine.stage()];
+  auto index = mine.stage();
+  auto& stage = *source_.stages[index];
   auto until = steady_clock::now() + time_slice;
   for (auto jobs = mine.take(); !jobs.empty(); jobs = mine.take()) {
+    auto memory = jobs.memory;
     if (stage.timeout().count() == 0)
-      process(std::move(jobs), stage);
+      process(jobs, stage, index);
     else
-      process_timed(std::move(jobs), stage, mine.stage());
-    if (steady_clock::now() >= until && others_wait(mine.stage()))
+      process_timed(jobs, stage, index);
+    if (!jobs.empty() && !stopped_ && !memory->given_up()) {
+      mine.put_back(std::move(jobs));
+      return true;
+    }
+    if (steady_clock::now() >= until && others_wait(index))
       return true;
   }
   return false;
@@ -139,42 +152,50 @@ void worker_pool::count_call(uint32_t stage, int64_t change) {
     meters_[stage].running.fetch_add(change, std::memory_order_relaxed);
 }
 
-void worker_pool::process(core::run jobs, detail::stage_base& stage) {
+/// False: no call that has not begun may begin, for now or for good.
+bool worker_pool::goes_on(const core::run& jobs, uint32_t stage) const {
+  return !stopped_ && !jobs.memory->given_up() && !lines_[stage].overfull;
+}
+
+/// What is left in `jobs` was not begun.
+void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t index) {
   core::run done;
   done.memory = jobs.memory;
   auto report_at = steady_clock::now() + report_interval;
-  while (!jobs.empty()) {
-    if (stopped_ || jobs.memory->given_up())
-      return;
-    auto number = jobs.first->stage;
-    count_call(number, 1);
+  auto report = [&done] {
+    auto memory = done.memory;
+    memory->back().finished(std::exchange(done, core::run{}));
+    done.memory = std::move(memory);
+  };
+  while (!jobs.empty() && goes_on(jobs, index)) {
+    count_call(index, 1);
     core::process_next(stage, jobs, done);
-    count_call(number, -1);
-    if (auto now = steady_clock::now(); jobs.empty() || now >= report_at) {
-      auto memory = done.memory;
-      memory->back().finished(std::exchange(done, core::run{}));
-      done.memory = std::move(memory);
+    count_call(index, -1);
+    if (auto now = steady_clock::now(); now >= report_at) {
+      report();
       report_at = now + report_interval;
     }
   }
+  if (!done.empty())
+    report();
 }
 
-void worker_pool::process_timed(core::run jobs, detail::stage_base& stage, uint32_t index) {
+/// As above, for a stage with a timeout.
+void worker_pool::process_timed(core::run& jobs, detail::stage_base& stage, uint32_t index) {
   auto memory = jobs.memory;
   timed_calls calls{stage, index, clock_, memory};
   auto report_at = steady_clock::now() + report_interval;
-  while (!jobs.empty()) {
-    if (stopped_ || memory->given_up())
-      return;
+  while (!jobs.empty() && goes_on(jobs, index)) {
     count_call(index, 1);
     calls.make(core::take_call(stage, jobs));
     count_call(index, -1);
-    if (auto now = steady_clock::now();
-        !calls.done().empty() && (jobs.empty() || now >= report_at)) {
+    if (auto now = steady_clock::now(); !calls.done().empty() && now >= report_at) {
       memory->back().finished(calls.take_done());
       report_at = now + report_interval;
     }
   }
+  if (!calls.done().empty())
+    memory->back().finished(calls.take_done());
 }
 
 } // namespace keyloom::work

@@ -37,8 +37,8 @@ public:
   /// Puts a strand that has work (`strand::push` said so) into its stage's line.
   void submit(strand_ptr ready);
 
-  /// Changes how many strands of a stage are worked on at once. More begin at once; fewer takes
-  /// effect as strands come back.
+  /// Changes how many strands of a stage are worked on at once. More begin at once; with fewer,
+  /// workers give their strands back as their calls return.
   void set_concurrency(uint32_t stage, uint32_t concurrency);
 
   /// Waits for the calls in progress, also for those whose timeout has passed; what has not begun
@@ -54,8 +54,10 @@ private:
     uint32_t running = 0; ///< strands of this stage in `ready_` or with a worker; more than
                           ///< `concurrency` for a while after that was lowered
     std::deque<strand_ptr> waiting;
+    std::atomic<bool> overfull = false; ///< running > concurrency; looked at without the lock
   };
 
+  static void note(stage_line& line);
   void make_ready(stage_line& line, strand_ptr strand);
   void make_first_ready(stage_line& line);
   void call_worker();
@@ -64,8 +66,9 @@ private:
   bool work_on(strand& mine);
   bool others_wait(uint32_t stage) const;
   void count_call(uint32_t stage, int64_t change);
-  void process(core::run jobs, detail::stage_base& stage);
-  void process_timed(core::run jobs, detail::stage_base& stage, uint32_t index);
+  bool goes_on(const core::run& jobs, uint32_t stage) const;
+  void process(core::run& jobs, detail::stage_base& stage, uint32_t index);
+  void process_timed(core::run& jobs, detail::stage_base& stage, uint32_t index);
 
   const core::plan& source_;
   std::span<core::stage_meter> meters_; // may be empty
