@@ -19,15 +19,15 @@ install(EXPORT keyloom NAMESPACE keyloom:: FILE keyloomTargets.cmake
   DESTINATION "${keyloom_cmake_dir}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
-# --- CAF: `keyloom_caf_dir`, and what pkg-config is told -------------------------------------------
+# --- CAF: `keyloom_caf_prefix`, and what pkg-config is told -------------------------------------------
 
 if(KEYLOOM_CAF_DIR MATCHES "^${keyloom_cache}/(.*)/lib/cmake/CAF$")
-  set(keyloom_caf_dir "${keyloom_private_dir}/caf/lib/cmake/CAF")
+  set(keyloom_caf_prefix "${keyloom_private_dir}/caf")
   install(DIRECTORY "${keyloom_cache}/${CMAKE_MATCH_1}/" DESTINATION "${keyloom_private_dir}/caf")
   set(pc_caf_flags "-isystem \${private}/caf/include")
   set(pc_caf_libs "-L\${private}/caf/lib -lcaf_io -lcaf_core")
 else()
-  set(keyloom_caf_dir "")
+  set(keyloom_caf_prefix "")
   set(pc_caf_flags "")
   set(pc_caf_libs "-lcaf_io -lcaf_core")
 endif()

@@ -75,6 +75,15 @@ TEST_CASE("a configuration file wins over code, and what it leaves out stays") {
   CHECK(cfg.connect_timeout == 5s);
 }
 
+TEST_CASE("whatever the configuration says about topics replaces what code says about them") {
+  auto* given = GENERATE("topic = \"b\"", "topics = [\"b\", \"c\"]", "pattern = \"^b\"");
+  source_config cfg{.group = "g", .topics = {"a", "z"}};
+  CHECK(problem_of(std::string{"keyloom { "} + given + ", budget = \"64MiB\" }", cfg).empty());
+  CHECK_FALSE(actors::check_settings(cfg));
+  CHECK(cfg.topics != std::vector<std::string>{"a", "z"});
+  CHECK(cfg.budget == 64 << 20);
+}
+
 TEST_CASE("properties of librdkafka are passed on, with dots or as groups") {
   auto cfg = usable();
   CHECK(problem_of(
@@ -141,6 +150,11 @@ TEST_CASE("a value of a wrong type, unit or range is an error that says what is 
       "give 1ms to 1h"},
      {"on-error = \"skp\"",
       "keyloom.on-error: 'skp' is not one of stop, stop_source, skip; the nearest is skip"},
+     {"budget = \"64M\"", "keyloom.budget: '64M' is not an amount of bytes, such as 64KiB, 256MiB "
+                          "or 1GiB; give 64KiB to 1024GiB"},
+     {"budget = 5", "keyloom.budget: 5B is out of range: 64KiB to 1024GiB; the nearest is 64KiB"},
+     {"topics = [\"a\", \"\"]",
+      "keyloom.topics: 'a,' has an empty element; give texts with a comma between them"},
      {"skip-headers = \"yes\"", "keyloom.skip-headers: 'yes' is not a flag; give true or false"},
      {"skip-headers = 1", "keyloom.skip-headers: '1' is not a flag; give true or false"},
      {"output-order = \"by_keys\"", "keyloom.output-order: 'by_keys' is not one of by_key, "
@@ -167,6 +181,13 @@ TEST_CASE("settings that code made unusable are found, too") {
   CHECK(problem([](source_config& cfg) { cfg.topic = ""; })
         == "keyloom.topic is not set; give the topic's name, in code or with --keyloom.topic, or "
            "several with keyloom.topics, or keyloom.pattern");
+  CHECK(problem([](source_config& cfg) { cfg.topics = {"a"}; })
+        == "keyloom.topic: exactly one of topic, topics and pattern can be set");
+  CHECK(problem([](source_config& cfg) {
+          cfg.topic = "";
+          cfg.pattern = "a.*";
+        })
+        == "keyloom.pattern: 'a.*' does not begin with ^, as patterns must; the nearest is '^a.*'");
   CHECK(problem([](source_config& cfg) { cfg.credit = 0; })
         == "keyloom.credit: 0 is out of range: 1 to 10000000; the nearest is 1");
   CHECK(problem([](source_config& cfg) { cfg.commit_interval = 0ms; })
