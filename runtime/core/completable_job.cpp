@@ -7,7 +7,7 @@
 namespace keyloom::core {
 
 void home_gate::bring(completable_job& j, caf::error reason) {
-  std::lock_guard guard{mutex_};
+  std::lock_guard guard{mutex_}; // until it is home, so that `close` waits for it
   if (memory_ == nullptr)
     return;
   j.failure = std::move(reason);
@@ -28,8 +28,10 @@ caf::error completion::complete(caf::error reason) {
     return caf::make_error(errc::wrong_state,
                            "this job_completion was called before; what became of its event was "
                            "decided then");
-  if (before == state::open)
-    home_->bring(*job_, std::move(reason));
+  if (before == state::open) {
+    auto home = home_; // in a testkit the finalizer runs meanwhile, and may drop this completion
+    home->bring(*job_, std::move(reason));
+  }
   return {};
 }
 

@@ -38,8 +38,8 @@ public:
   void close();
 
 private:
-  std::mutex mutex_;
-  work_memory* memory_; // guarded by mutex_; null: closed
+  std::recursive_mutex mutex_; // what comes home may complete another, or close: in a testkit
+  work_memory* memory_;        // guarded by mutex_; null: closed
 };
 
 /// The one behind all copies of a `job_completion`. Any thread.
