@@ -2,22 +2,14 @@
 
 namespace keyloom::core {
 
-namespace {
-
-/// The low bits choose slots in hash tables; take others here.
-uint32_t lane_of(uint64_t hash) {
-  return (hash >> 40) % stage_queue::lanes;
-}
-
-} // namespace
-
 stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
                          run_port& port, bool lanes_in_order)
   : stage_(stage), kind_(definition.kind()), mode_(definition.mode()),
     in_slots_(kind_ != processor_kind::compute
               || (mode_ == stage_mode::by_key && (definition.by_run() || !lanes_in_order))),
-    counts_keys_(kind_ != processor_kind::compute || definition.by_run()), shared_(&shared),
-    port_(&port), next_lane_(stage % lanes) {
+    counts_keys_(kind_ != processor_kind::compute || definition.by_run()),
+    lanes_used_(lanes_in_order ? lanes : 1), shared_(&shared), port_(&port),
+    next_lane_(stage % lanes_used_) {
   // nop
 }
 
@@ -120,10 +112,15 @@ stage_queue::place* stage_queue::taken_place(const detail::job& j) {
 
 uint32_t stage_queue::lane_for(const detail::job& j) {
   if (mode_ == stage_mode::by_partition)
-    return stage_ % lanes;
+    return stage_ % lanes_used_;
   if (mode_ == stage_mode::unordered || j.key.data() == nullptr)
-    return next_lane_++ % lanes;
+    return next_lane_++ % lanes_used_;
   return lane_of(j.key_hash);
+}
+
+/// The low bits choose slots in hash tables; take others here.
+uint32_t stage_queue::lane_of(uint64_t hash) const {
+  return static_cast<uint32_t>((hash >> 40) % lanes_used_);
 }
 
 stage_queue::slot* stage_queue::taken_slot(const detail::job& j) const {

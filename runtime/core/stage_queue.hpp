@@ -27,8 +27,8 @@ public:
   /// Compute stages use this many lanes of a partition; more only adds wake-ups (FACTS: 2 is best).
   static constexpr uint32_t lanes = 2;
 
-  /// `lanes_in_order`: lanes bring jobs back in the order they got them. Otherwise compute stages
-  /// keep what a pass waits for by key, too.
+  /// `lanes_in_order`: lanes bring jobs back in the order they got them. Otherwise there is one
+  /// lane, and what a pass waits for is known by key.
   stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
               run_port& port, bool lanes_in_order = true);
   stage_queue(stage_queue&&) = default;
@@ -79,6 +79,7 @@ private:
   place& place_for(detail::job& j);
   place* taken_place(const detail::job& j);
   uint32_t lane_for(const detail::job& j);
+  uint32_t lane_of(uint64_t hash) const;
   slot* taken_slot(const detail::job& j) const;
   slot& take_slot(const detail::job& j);
   void free_slot(slot& freed);
@@ -90,6 +91,7 @@ private:
   stage_mode mode_;
   bool in_slots_;
   bool counts_keys_;
+  uint32_t lanes_used_;
   stage_meter* shared_;
   run_port* port_;
   uint64_t jobs_ = 0;       // and passes
