@@ -61,6 +61,28 @@ struct is_typed_handle<caf::typed_actor<Signatures...>> : std::true_type {};
 template <class Handle>
 concept actor_handle = std::same_as<Handle, caf::actor> || is_typed_handle<Handle>::value;
 
+/// A factory that is called with Args.
+template <class Factory, class... Args>
+concept makes_actors = std::invocable<Factory&, Args...>
+                       && actor_handle<std::invoke_result_t<Factory&, Args...>>;
+
+/// What it makes; anything where a static_assert says that it makes none, so that this is the only
+/// error.
+template <class Factory, class... Args>
+struct made_by : std::type_identity<caf::actor> {};
+
+template <class Factory, class... Args>
+  requires makes_actors<Factory, Args...>
+struct made_by<Factory, Args...> : std::invoke_result<Factory&, Args...> {};
+
+template <class Factory, class... Args>
+typename made_by<Factory, Args...>::type make_with(Factory& factory, Args&&... args) {
+  if constexpr (makes_actors<Factory, Args...>)
+    return factory(std::forward<Args>(args)...);
+  else
+    return {};
+}
+
 /// True when a typed handle answers (std::string, Job) with Result; a dynamically typed one may.
 template <class Handle, class Job, class Result>
 constexpr bool answers() {
@@ -100,31 +122,33 @@ public:
 
   void ask(caf::event_based_actor& self, const caf::strong_actor_ptr& target, const job& j,
            uint64_t call, answer_port& back) override {
-    auto& asked = static_cast<const typed_job<Job, Result>&>(j);
-    auto pending = self.request(caf::actor_cast<handle>(target), caf::infinite, std::string{j.key},
-                                Job{*asked.payload});
-    auto failed = [&back, call](caf::error& reason) {
-      if (back.waiting(call) != nullptr)
-        back.answered(call, std::move(reason));
-    };
-    if constexpr (std::is_void_v<Result>) {
-      pending.then(
-        [&back, call] {
-          if (auto* open = back.waiting(call)) {
-            static_cast<typed_job<Job, void>*>(open)->result.emplace();
-            back.answered(call, {});
-          }
-        },
-        failed);
-    } else {
-      pending.then(
-        [&back, call](Result& result) {
-          if (auto* open = back.waiting(call)) {
-            static_cast<typed_job<Job, Result>*>(open)->result.emplace(std::move(result));
-            back.answered(call, {});
-          }
-        },
-        failed);
+    if constexpr (answers<handle, Job, Result>()) {
+      auto& asked = static_cast<const typed_job<Job, Result>&>(j);
+      auto pending = self.request(caf::actor_cast<handle>(target), caf::infinite,
+                                  std::string{j.key}, Job{*asked.payload});
+      auto failed = [&back, call](caf::error& reason) {
+        if (back.waiting(call) != nullptr)
+          back.answered(call, std::move(reason));
+      };
+      if constexpr (std::is_void_v<Result>) {
+        pending.then(
+          [&back, call] {
+            if (auto* open = back.waiting(call)) {
+              static_cast<typed_job<Job, void>*>(open)->result.emplace();
+              back.answered(call, {});
+            }
+          },
+          failed);
+      } else {
+        pending.then(
+          [&back, call](Result& result) {
+            if (auto* open = back.waiting(call)) {
+              static_cast<typed_job<Job, Result>*>(open)->result.emplace(std::move(result));
+              back.answered(call, {});
+            }
+          },
+          failed);
+      }
     }
   }
 
@@ -143,7 +167,7 @@ struct actor_pool_processor {
   static constexpr processor_kind kind = processor_kind::actor;
   template <class Job, class Result>
   using bound = detail::typed_actor_port<actor_pool_processor, Job, Result>;
-  using handle = std::invoke_result_t<Factory&, caf::actor_system&>;
+  using handle = typename detail::made_by<Factory, caf::actor_system&>::type;
 
   template <class Job, class Result>
   static constexpr void check() {
@@ -156,7 +180,9 @@ struct actor_pool_processor {
   detail::actor_layout layout() const {
     return {.kind = detail::actor_layout::form::pool, .instances = instances};
   }
-  handle make(caf::actor_system& system, const std::string&) { return factory(system); }
+  handle make(caf::actor_system& system, const std::string&) {
+    return detail::make_with(factory, system);
+  }
 
   uint32_t instances;
   Factory factory;
@@ -167,7 +193,7 @@ struct per_key_actor_processor {
   static constexpr processor_kind kind = processor_kind::actor;
   template <class Job, class Result>
   using bound = detail::typed_actor_port<per_key_actor_processor, Job, Result>;
-  using handle = std::invoke_result_t<Factory&, caf::actor_system&, const std::string&>;
+  using handle = typename detail::made_by<Factory, caf::actor_system&, const std::string&>::type;
 
   template <class Job, class Result>
   static constexpr void check() {
@@ -180,7 +206,9 @@ struct per_key_actor_processor {
   detail::actor_layout layout() const {
     return {.kind = detail::actor_layout::form::per_key, .instances = instances};
   }
-  handle make(caf::actor_system& system, const std::string& key) { return factory(system, key); }
+  handle make(caf::actor_system& system, const std::string& key) {
+    return detail::make_with(factory, system, key);
+  }
 
   uint32_t instances;
   Factory factory;
@@ -240,11 +268,9 @@ struct remote_actor_processor {
 /// to one of them while it has work: the one with the fewest keys.
 template <class Factory>
 auto actor_pool(uint32_t instances, Factory&& factory) {
-  static_assert(std::invocable<std::decay_t<Factory>&, caf::actor_system&>,
-                "actor_pool, shared_actor: the factory takes (caf::actor_system&)");
-  static_assert(
-    detail::actor_handle<std::invoke_result_t<std::decay_t<Factory>&, caf::actor_system&>>,
-    "actor_pool, shared_actor: the factory returns a caf::typed_actor or a caf::actor");
+  static_assert(detail::makes_actors<std::decay_t<Factory>, caf::actor_system&>,
+                "actor_pool, shared_actor: the factory takes (caf::actor_system&) and returns a "
+                "caf::typed_actor or a caf::actor");
   return actor_pool_processor<std::decay_t<Factory>>{instances, std::forward<Factory>(factory)};
 }
 
@@ -263,12 +289,10 @@ auto shared_actor(Factory&& factory) {
 /// without a key has an instance to itself, which is ended after it.
 template <class Factory>
 auto per_key_actor(Factory&& factory, uint32_t max_instances = 10'000) {
-  static_assert(std::invocable<std::decay_t<Factory>&, caf::actor_system&, const std::string&>,
-                "per_key_actor: the factory takes (caf::actor_system&, const std::string& key)");
   static_assert(
-    detail::actor_handle<
-      std::invoke_result_t<std::decay_t<Factory>&, caf::actor_system&, const std::string&>>,
-    "per_key_actor: the factory returns a caf::typed_actor or a caf::actor");
+    detail::makes_actors<std::decay_t<Factory>, caf::actor_system&, const std::string&>,
+    "per_key_actor: the factory takes (caf::actor_system&, const std::string& key) and returns a "
+    "caf::typed_actor or a caf::actor");
   return per_key_actor_processor<std::decay_t<Factory>>{max_instances,
                                                         std::forward<Factory>(factory)};
 }
