@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <thread>
 
 using namespace keyloom;
 using namespace keyloom::fakes;
@@ -321,8 +320,7 @@ TEST_CASE(
     asking_rig<int> rig{with.system, bare_actor(handler)};
     rig.send("a", {1, 2});
     rig.send("b", {1});
-    while (asked < 2)
-      std::this_thread::yield();
+    REQUIRE(soon([&] { return asked == 2; }));
     rig.give_up();
     rig.send("c", {1}); // comes after the retirement
     actors::post(handler, caf::ok_atom_v);

@@ -15,6 +15,7 @@
 #include <condition_variable>
 #include <map>
 #include <optional>
+#include <thread>
 
 namespace keyloom::fakes {
 
@@ -53,6 +54,16 @@ private:
   std::condition_variable changed_;
   std::vector<entry> entries_; // guarded by mutex_
 };
+
+/// Waits until `f` is true; false when that does not come.
+template <class Predicate>
+bool soon(Predicate f) {
+  for (auto end = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+       std::chrono::steady_clock::now() < end; std::this_thread::yield())
+    if (f())
+      return true;
+  return false;
+}
 
 /// CAF's complaints about actors that throw on purpose go nowhere.
 class quiet_system {

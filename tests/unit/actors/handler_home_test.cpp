@@ -6,7 +6,6 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
-#include <thread>
 
 using namespace keyloom;
 using namespace keyloom::fakes;
@@ -138,8 +137,7 @@ TEST_CASE("the instance that was idle for longest is evicted, and the key waits 
   auto given = rig.take(*late, *memory, "d");
   CHECK(given.instance == nullptr);
   CHECK_FALSE(given.reason);
-  while (!woken)
-    std::this_thread::yield();
+  REQUIRE(soon([&] { return woken.load(); }));
   REQUIRE(rig.take(*late, *memory, "d").instance != nullptr);
   CHECK(all.most <= 3);
   CHECK(rig.meter->actors_evicted == 1);
@@ -166,12 +164,10 @@ TEST_CASE(
   CHECK(rig.take(*busy, *memory, "busy").instance == first);
   CHECK(rig.meter->actors_evicted == 0);
   busy->leave();
-  while (woken != 2)
-    std::this_thread::yield();
+  REQUIRE(soon([&] { return woken == 2; }));
   CHECK(rig.take(*second, *memory, "second").instance != nullptr);
   second->leave();
-  while (woken != 23)
-    std::this_thread::yield();
+  REQUIRE(soon([&] { return woken == 23; }));
   CHECK(rig.take(*third, *memory, "third").instance != nullptr);
   CHECK(all.most == 1);
 }
@@ -193,11 +189,9 @@ TEST_CASE("a seat that leaves the line, or is destroyed in it, gives its turn to
   leaves->leave();
   goes = nullptr;
   busy->leave();
-  while (!called)
-    std::this_thread::yield();
+  REQUIRE(soon([&] { return called.load(); }));
   quitter->leave(); // called, but does not come
-  while (!woken)
-    std::this_thread::yield();
+  REQUIRE(soon([&] { return woken.load(); }));
   CHECK(rig.take(*last, *memory, "k").instance != nullptr);
 }
 
@@ -211,9 +205,7 @@ TEST_CASE("an instance that died makes room, and its key gets another") {
   auto first = rig.take(*seat, *memory, "k").instance;
   actors::end(caf::actor_cast<caf::actor>(first), caf::exit_reason::kill);
   seat->lost_instance();
-  for (auto next = rig.take(*seat, *memory, "k"); next.instance == nullptr;
-       next = rig.take(*seat, *memory, "k"))
-    std::this_thread::yield(); // until CAF has ended the first
+  REQUIRE(soon([&] { return rig.take(*seat, *memory, "k").instance != nullptr; }));
   CHECK(rig.take(*seat, *memory, "k").instance != first);
   CHECK(all.most == 1);
   CHECK(rig.meter->actors_made == 2);
@@ -233,8 +225,7 @@ TEST_CASE(
   auto kept = rig.take(*other, *stays, "a").instance;
   gone->give_up();
   rig.home->partition_gone(*gone);
-  while (rig.meter->actors_alive != 1)
-    std::this_thread::yield();
+  REQUIRE(soon([&] { return rig.meter->actors_alive == 1; }));
   CHECK(rig.take(*idle, *gone, "b").reason == errc::wrong_state); // none is made any more
   CHECK(rig.take(*other, *stays, "a").instance == kept);
   working->leave();
@@ -252,8 +243,7 @@ TEST_CASE("a job without a key has an instance to itself, which ends after it") 
   rig.take(*empty, *memory, ""); // an empty key is a key
   for (auto* each : {a.get(), b.get(), empty.get()})
     each->leave();
-  while (rig.meter->actors_alive != 1)
-    std::this_thread::yield();
+  REQUIRE(soon([&] { return rig.meter->actors_alive == 1; }));
   CHECK(rig.meter->actors_made == 3);
 }
 
