@@ -273,6 +273,38 @@ TEST_CASE(
   CHECK(*calls == 3);
 }
 
+TEST_CASE(
+  "I5: a request that takes too long fails its job once; its key goes on, and the late answer "
+  "is counted") {
+  quiet_system with;
+  struct held {
+    caf::typed_response_promise<int> first;
+  };
+  // Answers job 0 when job 2 comes, which it does not before its key has gone on.
+  auto make = [](caf::actor_system& sys) {
+    return sys.spawn([](caf::stateful_actor<held>* self) -> caf::behavior {
+      return {[self](const std::string&, int x) -> caf::result<int> {
+        if (x == 0) {
+          self->state.first = self->make_response_promise<int>();
+          return self->state.first;
+        }
+        if (x == 2)
+          self->state.first.deliver(0);
+        return x;
+      }};
+    });
+  };
+  asking_rig<int> rig{with.system, shared_actor(make), 1, std::chrono::milliseconds{20}};
+  rig.send("k", {0, 1, 2, 3});
+  auto results = rig.wait(4);
+  REQUIRE(results.size() == 4);
+  CHECK(results[0].result.error() == errc::timed_out);
+  for (int i = 1; i < 4; ++i)
+    CHECK(results[static_cast<size_t>(i)].result == caf::expected<int>{i});
+  CHECK(rig.meter().late_answers == 1);
+  CHECK(rig.meter().running == 0);
+}
+
 TEST_CASE("no more requests are under way than the stage's concurrency") {
   quiet_system with;
   auto running = std::make_shared<std::atomic<int>>(0);

@@ -81,13 +81,14 @@ template <class Result>
 class asking_rig {
 public:
   template <class Processor>
-  asking_rig(caf::actor_system& system, Processor processor, uint32_t concurrency = 1000) {
+  asking_rig(caf::actor_system& system, Processor processor, uint32_t concurrency = 1000,
+             std::chrono::milliseconds timeout = {}) {
     using bound = typename Processor::template bound<int, Result>;
     using stage_type = detail::typed_stage<no_store, int, Result, bound, detail::no_finalizer>;
     auto plan = std::make_shared<core::plan>();
-    plan->stages.push_back(
-      std::make_unique<stage_type>("ask", stage_options{.limits = {.concurrency = concurrency}},
-                                   bound{std::move(processor)}, detail::no_finalizer{}));
+    plan->stages.push_back(std::make_unique<stage_type>(
+      "ask", stage_options{.limits = {.concurrency = concurrency}, .timeout = timeout},
+      bound{std::move(processor)}, detail::no_finalizer{}));
     fill_ = &stage_type::fill;
     shared.source = plan;
     shared.log = &log;
