@@ -49,17 +49,24 @@ void delay_thread::take_given(std::unique_lock<std::mutex>& lock) {
   auto given = std::exchange(given_, {});
   lock.unlock();
   for (auto& each : given)
-    waiting_.push(std::move(each));
+    if (each.job.delay_us <= 0)
+      answer(each);
+    else
+      waiting_.push(std::move(each));
 }
 
 void delay_thread::answer_due() {
-  for (auto now = clock::now(); !waiting_.empty() && waiting_.top().due <= now; waiting_.pop()) {
-    auto& next = const_cast<pending&>(waiting_.top()); // it is popped before anything compares it
-    if (next.job.fail)
-      next.done(caf::make_error(caf::sec::runtime_error, "failed on purpose (--fail-rate)"));
-    else
-      next.done(next.job.delay_us);
-  }
+  if (waiting_.empty())
+    return;
+  for (auto now = clock::now(); !waiting_.empty() && waiting_.top().due <= now; waiting_.pop())
+    answer(const_cast<pending&>(waiting_.top())); // it is popped before anything compares it
+}
+
+void delay_thread::answer(pending& done) {
+  if (done.job.fail)
+    done.done(caf::make_error(caf::sec::runtime_error, "failed on purpose (--fail-rate)"));
+  else
+    done.done(done.job.delay_us);
 }
 
 } // namespace keyloom::tools

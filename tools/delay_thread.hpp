@@ -36,6 +36,7 @@ private:
   void work();
   void take_given(std::unique_lock<std::mutex>& lock);
   void answer_due();
+  static void answer(pending& done);
 
   std::priority_queue<pending> waiting_; // the thread's
   std::mutex mutex_;
