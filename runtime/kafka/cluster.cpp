@@ -30,7 +30,9 @@ caf::expected<client_handle> cluster::impl::connect(bool auto_create) const {
   auto wanted = user;
   wanted.erase("allow.auto.create.topics");
   wanted.erase("isolation.level");
-  auto conf = make_conf({{"client.id", "keyloom"}}, wanted, must);
+  // It joins no group, but needs a name for one: without, librdkafka 2.14.2 crashes when a broker
+  // that is no coordinator any more is asked for committed offsets.
+  auto conf = make_conf({{"client.id", "keyloom"}, {"group.id", "keyloom-asks"}}, wanted, must);
   if (!conf)
     return std::move(conf.error());
   // The log is not wanted: what matters comes as an error of the call, or as an event.
