@@ -1,7 +1,7 @@
 // Reads configuration files in CAF's syntax, and mends what CAF 0.18.7 does with them: one key with
 // a dot in it (commit.interval = 50ms), or a brace that is never closed, makes it drop everything
-// the file says, without a word. Here such a key is what CAF's manual says it is: short for a group,
-// and the brace is an error. Pure functions; any thread.
+// the file says, without a word. Here such a key is what CAF's manual says it is: short for a
+// group, and the brace is an error. Pure functions; any thread.
 #pragma once
 
 #include <caf/expected.hpp>

@@ -7,8 +7,7 @@ namespace keyloom::work {
 using std::chrono::steady_clock;
 
 worker_pool::worker_pool(const core::plan& source, std::vector<uint32_t> concurrency,
-                         std::span<core::stage_meter> meters,
-                         std::shared_ptr<thread_set> threads)
+                         std::span<core::stage_meter> meters, std::shared_ptr<thread_set> threads)
   : source_(source), meters_(meters), clock_(source), lines_(concurrency.size()),
     threads_(std::move(threads)) {
   for (size_t i = 0; i < concurrency.size(); ++i)

@@ -1,4 +1,5 @@
-// error: shared_actor, actor_pool: the actor must answer (std::string key, Job) with the stage's Result
+// error: shared_actor, actor_pool: the actor must answer (std::string key, Job) with the stage's
+// Result
 #include <keyloom/handler_actor.hpp>
 #include <keyloom/keyloom.hpp>
 

@@ -1,4 +1,5 @@
-// error: actor_pool, shared_actor: the factory takes (caf::actor_system&) and returns a caf::typed_actor
+// error: actor_pool, shared_actor: the factory takes (caf::actor_system&) and returns a
+// caf::typed_actor
 #include <keyloom/handler_actor.hpp>
 #include <keyloom/keyloom.hpp>
 

@@ -3,6 +3,6 @@
 #include <keyloom/keyloom.hpp>
 
 void define(keyloom::event_source<>& source) {
-  source.stage<int, int>(
-    "ask", keyloom::per_key_actor([](caf::actor_system&) { return caf::actor{}; }));
+  source.stage<int, int>("ask",
+                         keyloom::per_key_actor([](caf::actor_system&) { return caf::actor{}; }));
 }
