@@ -28,10 +28,13 @@ public:
       return {.reason = stopping()};
     if (who.memory.given_up())
       return {.reason = caf::make_error(errc::wrong_state, "the partition was given up")};
-    if (held_ == nullptr && (held_ = home_.find(who)) != nullptr) {
-      ++held_->users;
-      leave_line();
-      home_.serve_line();
+    if (held_ == nullptr) {
+      held_ = home_.find(who);
+      if (held_ != nullptr) {
+        ++held_->users;
+        leave_line();
+        home_.serve_line();
+      }
     }
     if (held_ != nullptr)
       return {.instance = held_->actor};

@@ -116,7 +116,7 @@ std::string program_config::settings_help() {
 
 /// The file that the command line names, or CAF's default one where it exists.
 caf::error program_config::read_file(const std::vector<std::string>& arguments) {
-  constexpr std::string_view option = "--config-file=";
+  static constexpr std::string_view option = "--config-file=";
   auto path = config_file_path;
   auto named = std::find_if(arguments.rbegin(), arguments.rend(),
                             [](const std::string& each) { return each.starts_with(option); });
@@ -149,10 +149,10 @@ caf::error program_config::sync_options(const std::string& path) {
 
 /// What CAF says about an option, in a sentence.
 caf::error program_config::explain(const caf::error& problem) const {
-  auto where = problem.context();
+  const auto& where = problem.context();
   if (problem.category() != caf::type_id_v<caf::pec> || !where.match_elements<std::string>())
     return wrong(to_string(problem));
-  auto argument = where.get_as<std::string>(0);
+  const auto& argument = where.get_as<std::string>(0);
   if (problem == caf::pec::not_an_option)
     return unknown_option(argument);
   if (problem == caf::pec::missing_argument)

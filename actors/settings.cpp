@@ -54,7 +54,7 @@ caf::error read_group(const std::string& prefix, const caf::settings& from, sour
 
 /// What the configuration says to read takes the place of what the code says, in whatever form.
 void let_one_topic_setting_win(const caf::settings& from, source_config& into) {
-  auto given = [&from](const char* name) { return from.find(name) != from.end(); };
+  auto given = [&from](caf::string_view name) { return from.find(name) != from.end(); };
   auto any = given("topic") || given("topics") || given("pattern");
   if (any && !given("topic"))
     into.topic.clear();
