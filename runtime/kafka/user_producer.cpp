@@ -49,7 +49,12 @@ struct batch_state {
 
 struct producer::impl final : kafka::producer::report_port {
   ~impl() override {
-    client = nullptr; // reports what it drops
+    std::unique_ptr<kafka::producer> last;
+    {
+      std::lock_guard guard{mutex};
+      last = std::move(client); // its thread hands nothing over from here on
+    }
+    last = nullptr; // reports what it drops
     for (auto& each : waiting)
       tell(*each, caf::make_error(errc::produce_failed, "a record for " + each->rec.topic
                                                           + " was not sent: the producer ended"));
@@ -122,7 +127,7 @@ struct producer::impl final : kafka::producer::report_port {
   std::atomic<size_t> in_flight{0};
   std::mutex mutex;
   std::deque<std::unique_ptr<pending>> waiting; // guarded by mutex
-  std::unique_ptr<kafka::producer> client;
+  std::unique_ptr<kafka::producer> client;      // guarded by mutex
 };
 
 caf::expected<producer> producer::start(producer_config cfg) {
@@ -134,6 +139,7 @@ caf::expected<producer> producer::start(producer_config cfg) {
                                     *ptr);
   if (!made)
     return std::move(made.error());
+  std::lock_guard guard{ptr->mutex}; // the client's thread runs already
   ptr->client = std::move(*made);
   return producer{std::move(ptr)};
 }
