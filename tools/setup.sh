@@ -11,7 +11,7 @@ into the cache, unless the system has them in the right versions. Afterwards `cm
 and `cmake --preset release` work. What is there already is left alone: a second run ends at once.
 
   --tests   also what the tests need: Catch2, clang-format, clang-tidy, Java, a Kafka broker, ...
-  --tsan    also what the preset tsan needs: a second CAF, built with the thread sanitizer
+  --tsan    also what the preset tsan needs: CAF and librdkafka once more, built with the thread sanitizer
 
 KEYLOOM_CACHE names the cache folder (default: ~/.cache/keyloom).
 END

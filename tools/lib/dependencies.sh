@@ -124,18 +124,18 @@ provide_rdkafka() {
   logged "fetching librdkafka $rdkafka_version" \
     "check the network, or put $rdkafka_tarball into $keyloom_cache/downloads, and try again" \
     fetch_source "$rdkafka_package" "$rdkafka_suite" "$rdkafka_tarball" "$rdkafka_sha256"
-  logged "building librdkafka $rdkafka_version (about 35 s, once)" \
+  logged "building librdkafka $rdkafka_version${dependencies_sanitizer:+ for the $dependencies_sanitizer sanitizer} (about 35 s, once)" \
     "free disk space (200 MB are needed) and try again" \
     build_in_temporary_folder "$prefix" build_rdkafka
 }
 
 # Asks CMake for an installed CAF and librdkafka of the right versions; prints what it found as
-# lines of CMake code, nothing for what is not there. An installed CAF has no sanitizer in it.
+# lines of CMake code, nothing for what is not there. Installed ones have no sanitizer in them.
 probe_system() {
   local dir=$1
   cmake -S "$keyloom_root/cmake/probe" -B "$dir/build" -G Ninja -DRESULT="$dir/found.cmake" \
     -DCAF_AT_LEAST="$caf_version" -DCAF_BELOW="$caf_below" -DRDKAFKA_AT_LEAST="$rdkafka_version"
-  [ -z "$dependencies_sanitizer" ] || sed -i /KEYLOOM_CAF_DIR/d "$dir/found.cmake"
+  [ -z "$dependencies_sanitizer" ] || : >"$dir/found.cmake"
 }
 
 write_dependencies_file() {
@@ -199,10 +199,11 @@ provide_dependencies() {
   ) 9>"$keyloom_cache/lock"
 }
 
-# What the preset tsan needs: librdkafka as it is, and a CAF whose locks and atomics the thread
-# sanitizer sees; without that it takes much of CAF for races.
+# What the preset tsan needs: a CAF and a librdkafka whose atomics the thread sanitizer sees; without
+# that it takes what they count references with for races.
 provide_thread_dependencies() (
   dependencies_sanitizer=thread
   caf_options+=("-DCMAKE_CXX_FLAGS=$caf_thread_flags") # the last one counts
+  rdkafka_options+=("${rdkafka_thread_options[@]}")
   provide_dependencies
 )

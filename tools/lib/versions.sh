@@ -40,3 +40,5 @@ rdkafka_options=(
   --disable-c11threads
   --no-download
 )
+# Besides, for the thread sanitizer.
+rdkafka_thread_options=("--CFLAGS=-fsanitize=thread -fno-omit-frame-pointer")
