@@ -9,7 +9,7 @@ void call_inbox::completed(std::unique_ptr<detail::job> call) noexcept {
       return; // and the call goes
     call->next = before == &working_ ? nullptr : before;
   } while (!head_.compare_exchange_weak(before, call.get()));
-  call.release();
+  static_cast<void>(call.release()); // the list has it
   if (before == nullptr)
     wake();
 }
