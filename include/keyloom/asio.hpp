@@ -43,8 +43,10 @@ struct is_awaitable<boost::asio::awaitable<T>> : std::true_type {
 };
 
 // GCC 12 takes the frame of a coroutine that holds a lambda for a type that others can see.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#ifndef __clang__
+#  pragma GCC diagnostic push
+#  pragma GCC diagnostic ignored "-Wsubobject-linkage"
+#endif
 
 /// One call: everything it needs lives in its frame, so it may outlive the source.
 template <class Function, class Job, class Result>
@@ -69,7 +71,9 @@ boost::asio::awaitable<void> make_call(std::shared_ptr<Function> f, std::string 
   done(std::move(failure));
 }
 
-#pragma GCC diagnostic pop
+#ifndef __clang__
+#  pragma GCC diagnostic pop
+#endif
 
 template <class Executor, class Function>
 struct asio_call {

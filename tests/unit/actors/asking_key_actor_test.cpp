@@ -121,7 +121,7 @@ TEST_CASE(
   for (int k = 0; k < keys; ++k)
     rig.send("k" + std::to_string(k), numbers(0, jobs));
   std::map<std::string, std::vector<int>> by_key;
-  for (auto& [key, job, result] : rig.wait(keys * jobs)) {
+  for (auto& [key, job, result] : rig.wait(size_t{keys} * jobs)) {
     by_key[key].push_back(job);
     if (job % 100 == 99)
       CHECK(result.error() == errc::handler_actor_died);
