@@ -105,7 +105,7 @@ TEST_CASE("a function that throws fails its job with what it threw, once the com
   calls.instead = [&](std::string_view, int& number, completion<std::string> done) {
     if (number == 1)
       kept = std::move(done); // handed over, and may still use the job
-    if (number == 2)
+    else if (number == 2)
       done("answered");
     throw std::runtime_error{"no " + std::to_string(number)};
   };
