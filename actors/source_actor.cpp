@@ -1,6 +1,7 @@
 #include "actors/source_actor.hpp"
 
 #include "actors/partition_actor.hpp"
+#include "actors/partition_names.hpp"
 #include "actors/poller.hpp"
 #include "actors/send.hpp"
 
@@ -16,17 +17,6 @@ namespace {
 
 /// How long a hand-over waits for the answer to its commit.
 constexpr std::chrono::seconds commit_timeout{5};
-
-std::string text(const kafka::topic_partition& where) {
-  return where.topic + "/" + std::to_string(where.partition);
-}
-
-std::string text(const std::vector<kafka::topic_partition>& partitions) {
-  std::string result;
-  for (auto& where : partitions)
-    result += (result.empty() ? "" : ", ") + text(where);
-  return result;
-}
 
 std::string milliseconds_since(steady_clock::time_point begin) {
   auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin);
@@ -92,7 +82,7 @@ void source_actor_state::on_assigned(const assigned& news) {
     open_if_quiet(start.where);
   }
   shared_->poller->assign(std::move(targets));
-  shared_->log->info("assigned " + text(names));
+  shared_->log->info("assigned " + names_of(names));
 }
 
 /// Opens a partition once no call of an earlier assignment runs any more: until then two calls of a
@@ -102,7 +92,8 @@ void source_actor_state::open_if_quiet(const kafka::topic_partition& where) {
   if (it == partitions_.end() || it->second.opened)
     return;
   if (living_[where].size() > 1) {
-    shared_->log->info(text(where) + " waits for calls that still run from before it was revoked");
+    shared_->log->info(name_of(where)
+                       + " waits for calls that still run from before it was revoked");
     return;
   }
   it->second.opened = true;
@@ -117,7 +108,7 @@ void source_actor_state::on_memory_gone(const memory_gone& news) {
 
 void source_actor_state::on_stopped(const partition_stopped& news) {
   auto reason = describe(news.reason);
-  shared_->log->error("partition " + text(news.where) + " stopped: " + reason);
+  shared_->log->error("partition " + name_of(news.where) + " stopped: " + reason);
   board_->failed(news.where, reason);
   if (auto it = partitions_.find(news.where); it != partitions_.end())
     it->second.stopped = true;
@@ -205,7 +196,7 @@ void source_actor_state::collect() {
   auto& now = *hand_over_;
   auto deadline = now.stopping ? "stop.deadline" : "drain.deadline";
   for (auto& where : std::exchange(now.undrained, {}))
-    note_unfinished(text(where) + " was not drained within " + deadline
+    note_unfinished(name_of(where) + " was not drained within " + deadline
                     + "; what is not out will be processed again by its next owner");
   now.answers_missing = now.partitions.size();
   if (now.answers_missing == 0)
@@ -249,7 +240,7 @@ void source_actor_state::commit() {
   self_->request(committer_, commit_timeout, now.commit)
     .then([this] { finish(); },
           [this](const caf::error& reason) {
-            note_unfinished("the last commit of " + text(hand_over_->partitions)
+            note_unfinished("the last commit of " + names_of(hand_over_->partitions)
                             + " was not confirmed: " + describe(reason));
             finish();
           });
@@ -264,7 +255,7 @@ void source_actor_state::finish() {
     board_->remove(where);
   }
   if (!done.partitions.empty())
-    shared_->log->info((done.lost ? "lost " : "gave up ") + text(done.partitions) + " after "
+    shared_->log->info((done.lost ? "lost " : "gave up ") + names_of(done.partitions) + " after "
                        + milliseconds_since(done.began));
   if (done.stopping) {
     for (auto& [epoch, keys] : std::exchange(lingering_, {}))
