@@ -21,6 +21,7 @@ private:
   };
 
   std::unordered_map<core::work_memory*, gathered> pending_;
+  gathered* last_ = nullptr; ///< in `pending_`: of the last report
 };
 
 } // namespace keyloom::actors

@@ -18,6 +18,17 @@ namespace {
 /// How soon an output is tried again that did not fit into the producer's queue.
 constexpr std::chrono::milliseconds retry_interval{5};
 
+core::output_port::verdict verdict_of(kafka::producer::verdict what) {
+  switch (what) {
+    case kafka::producer::verdict::accepted:
+      return core::output_port::verdict::accepted;
+    case kafka::producer::verdict::queue_full:
+      return core::output_port::verdict::queue_full;
+    default:
+      return core::output_port::verdict::refused;
+  }
+}
+
 } // namespace
 
 /// The way back into a partition actor. Results are gathered until the actor comes to them, so that
@@ -178,13 +189,27 @@ caf::actor partition_actor_state::lease(uint32_t stage) {
 core::output_port::verdict partition_actor_state::produce(core::event& ev,
                                                           const outgoing_record& rec,
                                                           caf::error& reason) {
-  core_.memory()->ref(); // until the report arrives: delivery_router gives it back
-  auto result = args_.shared->producer->produce(rec, &ev);
-  if (result.what == kafka::producer::verdict::accepted)
-    return verdict::accepted;
-  core_.memory()->deref();
-  reason = std::move(result.reason);
-  return result.what == kafka::producer::verdict::refused ? verdict::refused : verdict::queue_full;
+  auto result = verdict::accepted;
+  output one{&ev, &rec};
+  produce_all({&one, 1}, result, reason);
+  return result;
+}
+
+size_t partition_actor_state::produce_all(std::span<const output> outputs, verdict& last,
+                                          caf::error& reason) {
+  std::vector<kafka::producer::item> items;
+  items.reserve(outputs.size());
+  for (auto& each : outputs) {
+    core_.memory()->ref(); // until the report arrives: delivery_router gives it back
+    items.push_back({each.rec, each.ev});
+  }
+  kafka::producer::produce_result why;
+  auto taken = args_.shared->producer->produce(items, why);
+  for (auto i = taken; i < items.size(); ++i)
+    core_.memory()->deref();
+  last = verdict_of(why.what);
+  reason = std::move(why.reason);
+  return taken;
 }
 
 void partition_actor_state::credit_returned() {

@@ -39,6 +39,7 @@ struct partition_actor_state : core::run_port,
   void key_idle(uint32_t stage, uint32_t slot) override;
   output_port::verdict produce(core::event& ev, const outgoing_record& rec,
                                caf::error& reason) override;
+  size_t produce_all(std::span<const output> outputs, verdict& last, caf::error& reason) override;
   void credit_returned() override;
   void skipped(const caf::error& reason) override;
   void stopped(const caf::error& reason) override;

@@ -121,16 +121,7 @@ void partition::retry_unsent() {
   if (given_up())
     return;
   now_ = out_.clock.now();
-  while (!unsent_.empty()) {
-    auto& ev = *unsent_.front();
-    unsent_.pop_front();
-    if (!produce_outputs(ev)) {
-      unsent_.push_front(&ev);
-      break;
-    }
-    if (ev.unacknowledged == 0 && !ev.refused)
-      out(ev);
-  }
+  send();
   take_backlog_in();
   settle();
 }
@@ -162,7 +153,8 @@ void partition::give_up() {
   backlog_.clear();
   for (auto& stage : stages_)
     stage.give_up();
-  give_outputs_back(held_outputs_);
+  held_outputs_ = 0;
+  tell_account();
   if (meter_.account)
     meter_.account->close();
   common_.totals.in_flight.fetch_sub(static_cast<int64_t>(tracker_.in_flight()),
@@ -190,7 +182,7 @@ void partition::take_backlog_in() {
 }
 
 bool partition::takes_in() const {
-  if (state_ != lifecycle::active || !unsent_.empty())
+  if (state_ != lifecycle::active || producer_full_)
     return false;
   return std::all_of(stages_.begin(), stages_.end(), [this](const stage_queue& queue) {
     return queue.accepts(common_.source->stages[queue.index()]->limits());
@@ -221,30 +213,51 @@ void partition::go_on() {
 
 void partition::release(event& ev) {
   ++waiting_acks_;
-  if (!unsent_.empty() || !produce_outputs(ev))
-    unsent_.push_back(&ev);
-  else if (ev.unacknowledged == 0 && !ev.refused)
+  if (ev.outputs.empty())
     out(ev);
+  else
+    unsent_.push_back(&ev); // sent with the others at the end of the message
 }
 
-bool partition::produce_outputs(event& ev) {
-  while (ev.next_output < ev.outputs.size()) {
+/// Gives the producer what was released, in order, as far as it has room.
+void partition::send() {
+  producer_full_ = false;
+  while (!unsent_.empty() && !producer_full_) {
+    auto count = gather_outputs();
     caf::error reason;
-    ++ev.unacknowledged;
-    switch (out_.outputs.produce(ev, ev.outputs[ev.next_output], reason)) {
-      case output_port::verdict::accepted:
-        ++ev.next_output;
-        break;
-      case output_port::verdict::queue_full:
-        --ev.unacknowledged;
-        return false;
-      case output_port::verdict::refused:
-        --ev.unacknowledged;
-        refuse(ev, reason);
-        return true;
+    auto last = output_port::verdict::accepted;
+    auto taken = out_.outputs.produce_all(sending_, last, reason);
+    for (size_t i = 0; i < taken; ++i) {
+      auto& ev = *sending_[i].ev;
+      ++ev.unacknowledged;
+      if (++ev.next_output < ev.outputs.size())
+        continue;
+      ev.outputs.clear(); // the producer has copied them
+      ev.next_output = 0;
+      unsent_.pop_front();
     }
+    producer_full_ = last == output_port::verdict::queue_full;
+    if (last == output_port::verdict::refused) {
+      auto& ev = *std::exchange(unsent_.front(), nullptr);
+      unsent_.pop_front();
+      refuse(ev, reason);
+    }
+    if (taken < count)
+      break;
   }
-  return true;
+}
+
+/// The outputs that go next, so many that one call is worth it.
+size_t partition::gather_outputs() {
+  constexpr size_t at_once = 1000;
+  sending_.clear();
+  for (auto* ev : unsent_) {
+    for (auto i = ev->next_output; i < ev->outputs.size(); ++i)
+      sending_.push_back({ev, &ev->outputs[i]});
+    if (sending_.size() >= at_once)
+      break;
+  }
+  return sending_.size();
 }
 
 void partition::refuse(event& ev, const caf::error& reason) {
@@ -254,7 +267,7 @@ void partition::refuse(event& ev, const caf::error& reason) {
 }
 
 void partition::out(event& ev) {
-  give_outputs_back(ev.output_bytes);
+  held_outputs_ -= ev.output_bytes;
   tracker_.out(*ev.home, ev.index);
   ++out_count_;
   --waiting_acks_;
@@ -299,23 +312,23 @@ void partition::stop(caf::error reason) {
   out_.incidents.stopped(reason);
 }
 
-/// Outputs stay in memory until they are acknowledged: the account holds them meanwhile.
+/// Outputs stay in memory until they are acknowledged.
 void partition::hold_outputs(event& ev) {
-  if (!meter_.account)
-    return;
   int64_t bytes = 0;
   for (auto& rec : turn_outputs_)
     bytes += static_cast<int64_t>(bytes_of(rec));
   ev.output_bytes += bytes;
   held_outputs_ += bytes;
-  meter_.account->hold(bytes);
 }
 
-void partition::give_outputs_back(int64_t bytes) {
-  if (bytes == 0)
+void partition::tell_account() {
+  auto more = held_outputs_ - std::exchange(held_in_account_, held_outputs_);
+  if (!meter_.account || more == 0)
     return;
-  held_outputs_ -= bytes;
-  meter_.account->give_back(bytes);
+  if (more > 0)
+    meter_.account->hold(more);
+  else
+    meter_.account->give_back(-more);
 }
 
 void partition::set_state(lifecycle next) {
@@ -324,6 +337,9 @@ void partition::set_state(lifecycle next) {
 }
 
 void partition::settle() {
+  if (!producer_full_)
+    send();
+  tell_account();
   auto& totals = common_.totals;
   if (skipped_count_ > 0)
     totals.skipped.fetch_add(std::exchange(skipped_count_, 0), std::memory_order_relaxed);

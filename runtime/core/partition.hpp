@@ -85,7 +85,7 @@ public:
   void give_up();
 
   int64_t committable() { return tracker_.committable(); }
-  bool has_unsent() const { return !unsent_.empty(); }
+  bool has_unsent() const { return !unsent_.empty(); } ///< the producer had no room for them
   bool stopped() const { return state_ == lifecycle::stopped; }
   lifecycle state() const { return state_; }
   const std::string& stop_reason() const { return stop_reason_; }
@@ -130,12 +130,13 @@ private:
   void complete(event& ev);
   void go_on();
   void release(event& ev);
-  bool produce_outputs(event& ev);
+  void send();
+  size_t gather_outputs();
   void refuse(event& ev, const caf::error& reason);
   void out(event& ev);
   void fail(event& ev, caf::error reason);
   void hold_outputs(event& ev);
-  void give_outputs_back(int64_t bytes);
+  void tell_account();
   void set_state(lifecycle next);
   void settle();
 
@@ -152,11 +153,13 @@ private:
   std::deque<backlog_batch> backlog_;
   order_gate::permits permits_;
   bool going_on_ = false;
-  std::deque<event*>
-    unsent_; ///< released; the first ones' outputs did not fit into the producer's queue
-  size_t waiting_acks_ = 0;  ///< events released, not out and not refused
-  int64_t held_outputs_ = 0; ///< bytes of outputs that are not out, in the partition's account
-  uint64_t open_jobs_ = 0;   ///< jobs that were sent and have not come back
+  std::deque<event*> unsent_; ///< released with outputs that the producer does not have yet
+  std::vector<output_port::output> sending_; ///< the first outputs of `unsent_`
+  bool producer_full_ = false;               ///< it had no room for the first of `unsent_`
+  size_t waiting_acks_ = 0;                  ///< events released, not out and not refused
+  int64_t held_outputs_ = 0;                 ///< bytes of outputs that are not out
+  int64_t held_in_account_ = 0;              ///< of them, what the account knows of
+  uint64_t open_jobs_ = 0;                   ///< jobs that were sent and have not come back
   lifecycle state_ = lifecycle::active;
   std::string stop_reason_;
   steady_time now_{}; ///< of the message being worked on

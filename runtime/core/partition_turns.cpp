@@ -116,7 +116,10 @@ void partition::end_turn(event& ev, outcome result, const detail::job* j) {
 void partition::keep_turn(event& ev) {
   if (!turn_outputs_.empty()) {
     hold_outputs(ev);
-    std::move(turn_outputs_.begin(), turn_outputs_.end(), std::back_inserter(ev.outputs));
+    if (ev.outputs.empty())
+      std::swap(ev.outputs, turn_outputs_);
+    else
+      std::move(turn_outputs_.begin(), turn_outputs_.end(), std::back_inserter(ev.outputs));
     turn_outputs_.clear();
   }
   while (auto* j = turn_jobs_.take()) {

@@ -4,6 +4,8 @@
 #include "runtime/core/order_gate.hpp"
 #include "runtime/core/work_memory.hpp"
 
+#include <span>
+
 namespace keyloom::core {
 
 class clock_port {
@@ -33,6 +35,21 @@ public:
   /// Never blocks. Each accepted record comes back in `partition::delivered`, once. `reason` is set
   /// when the record is refused.
   virtual verdict produce(event& ev, const outgoing_record& rec, caf::error& reason) = 0;
+
+  struct output {
+    event* ev;
+    const outgoing_record* rec;
+  };
+
+  /// Several, in their order, as by `produce`. Returns how many were accepted: the first ones;
+  /// `last` and `reason` are of the next one, `accepted` when there is none.
+  virtual size_t produce_all(std::span<const output> outputs, verdict& last, caf::error& reason) {
+    for (size_t i = 0; i < outputs.size(); ++i)
+      if (last = produce(*outputs[i].ev, *outputs[i].rec, reason); last != verdict::accepted)
+        return i;
+    last = verdict::accepted;
+    return outputs.size();
+  }
 };
 
 /// The poller, as the partition sees it.

@@ -1,18 +1,11 @@
-#include "runtime/kafka/producer.hpp"
-
 #include "runtime/kafka/conf.hpp"
 #include "runtime/kafka/errors.hpp"
 #include "runtime/kafka/partition_list.hpp"
+#include "runtime/kafka/producer_impl.hpp"
 #include "runtime/kafka/time.hpp"
 
 #include <array>
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
-#include <shared_mutex>
-#include <string_view>
-#include <thread>
-#include <unordered_map>
+#include <cstdlib>
 
 namespace keyloom::kafka {
 
@@ -46,70 +39,16 @@ std::vector<forced_property> forced(const producer::config& settings) {
   };
 }
 
-struct string_hash {
-  using is_transparent = void;
-  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-
-using topic_map = std::unordered_map<std::string, topic_handle, string_hash, std::equal_to<>>;
-
-std::string size_of(const void* bytes, size_t size) {
-  return bytes == nullptr ? "null" : std::to_string(size) + " bytes";
-}
-
-headers_handle to_headers(const outgoing_record& rec) {
-  auto count = rec.headers.size() + (rec.type.empty() ? 0 : 1);
-  if (count == 0)
-    return nullptr;
-  headers_handle result{rd_kafka_headers_new(count)};
-  auto add = [&result](std::string_view name, const void* value, size_t size) {
-    // Its one error is for lists that belong to a delivered message.
-    static_cast<void>(rd_kafka_header_add(result.get(), name.data(),
-                                          static_cast<ssize_t>(name.size()), value,
-                                          static_cast<ssize_t>(size)));
-  };
-  for (const auto& [name, value] : rec.headers)
-    add(name, value ? value->data() : nullptr, value ? value->size() : 0);
-  if (!rec.type.empty())
-    add("type", rec.type.data(), rec.type.size());
-  return result;
+/// A property of the client that is a number; 0 when it has none of this name.
+size_t size_property(rd_kafka_t* client, const char* name) {
+  std::array<char, 32> text{};
+  auto size = text.size();
+  if (rd_kafka_conf_get(rd_kafka_conf(client), name, text.data(), &size) != RD_KAFKA_CONF_OK)
+    return 0;
+  return std::strtoull(text.data(), nullptr, 10);
 }
 
 } // namespace
-
-struct producer::impl {
-  impl(config settings, report_port& port) : cfg(std::move(settings)), reports(port) {}
-  ~impl();
-  impl(const impl&) = delete;
-  impl& operator=(const impl&) = delete;
-
-  caf::error start();
-  produce_result produce(const outgoing_record& rec, void* token);
-  bool flush(std::chrono::milliseconds timeout);
-
-  rd_kafka_topic_t* find_topic(const std::string& name);
-  produce_result refusal(const outgoing_record& rec, rd_kafka_resp_err_t code,
-                         const char* why) const;
-
-  // The reports' thread.
-  void run();
-  void serve(int timeout_ms);
-  size_t report(rd_kafka_event_t* event);
-  void log_event(rd_kafka_event_t* event) const;
-  void settle(size_t records);
-
-  config cfg;
-  report_port& reports;
-  client_handle client;
-  queue_handle events;
-  std::shared_mutex topics_mutex; ///< guards `topics`; a topic's handle stays once it is there
-  topic_map topics;
-  std::atomic<size_t> in_flight{0};
-  std::mutex idle_mutex; ///< with `idle`: wakes those who wait for in_flight == 0
-  std::condition_variable idle;
-  std::atomic<bool> stopping{false};
-  std::thread thread;
-};
 
 caf::error producer::impl::start() {
   auto conf = make_conf(defaults(), cfg.kafka, forced(cfg));
@@ -121,6 +60,7 @@ caf::error producer::impl::start() {
   if (!made)
     return std::move(made.error());
   client = std::move(*made);
+  max_record_bytes = size_property(client.get(), "message.max.bytes");
   events.reset(rd_kafka_queue_get_main(client.get()));
   if (auto code = rd_kafka_set_log_queue(client.get(), events.get()))
     return translate(code, errc::kafka_failed, "cannot read the producer's log");
@@ -143,70 +83,6 @@ producer::impl::~impl() {
   stopping = true;
   rd_kafka_queue_yield(events.get());
   thread.join();
-}
-
-// -- handing over ---------------------------------------------------------------------------------
-
-rd_kafka_topic_t* producer::impl::find_topic(const std::string& name) {
-  {
-    std::shared_lock guard{topics_mutex};
-    if (auto i = topics.find(name); i != topics.end())
-      return i->second.get();
-  }
-  std::unique_lock guard{topics_mutex};
-  if (auto i = topics.find(name); i != topics.end())
-    return i->second.get();
-  topic_handle made{rd_kafka_topic_new(client.get(), name.c_str(), nullptr)};
-  if (!made)
-    return nullptr;
-  return topics.emplace(name, std::move(made)).first->second.get();
-}
-
-producer::produce_result producer::impl::refusal(const outgoing_record& rec,
-                                                 rd_kafka_resp_err_t code, const char* why) const {
-  if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-    return {verdict::queue_full, {}};
-  auto where = rec.partition ? name_of(rec.topic.c_str(), *rec.partition) : rec.topic;
-  auto key = size_of(rec.key ? rec.key->data() : nullptr, rec.key ? rec.key->size() : 0);
-  auto value = size_of(rec.value ? rec.value->data() : nullptr, rec.value ? rec.value->size() : 0);
-  return {verdict::refused,
-          translate(code, errc::produce_failed,
-                    "cannot send to " + where + " (key: " + key + ", value: " + value + ")",
-                    std::string{why} + " (" + rd_kafka_err2name(code) + ")")};
-}
-
-producer::produce_result producer::impl::produce(const outgoing_record& rec, void* token) {
-  auto* topic = find_topic(rec.topic);
-  if (topic == nullptr) {
-    auto code = rd_kafka_last_error();
-    return refusal(rec, code, "the topic's name is not one");
-  }
-  auto headers = to_headers(rec);
-  std::array<rd_kafka_vu_t, 7> parts{};
-  size_t used = 0;
-  auto part = [&](rd_kafka_vtype_t type) -> auto& {
-    parts[used].vtype = type;
-    return parts[used++].u;
-  };
-  part(RD_KAFKA_VTYPE_RKT).rkt = topic;
-  part(RD_KAFKA_VTYPE_PARTITION).i32 = rec.partition.value_or(RD_KAFKA_PARTITION_UA);
-  part(RD_KAFKA_VTYPE_MSGFLAGS).i = RD_KAFKA_MSG_F_COPY;
-  part(RD_KAFKA_VTYPE_OPAQUE).ptr = token;
-  // The client copies and takes no const pointer.
-  if (rec.key)
-    part(RD_KAFKA_VTYPE_KEY).mem = {const_cast<char*>(rec.key->data()), rec.key->size()};
-  if (rec.value)
-    part(RD_KAFKA_VTYPE_VALUE).mem = {const_cast<char*>(rec.value->data()), rec.value->size()};
-  if (headers)
-    part(RD_KAFKA_VTYPE_HEADERS).headers = headers.get();
-  ++in_flight; // before the report can come
-  error_handle err{rd_kafka_produceva(client.get(), parts.data(), used)};
-  if (!err) {
-    [[maybe_unused]] auto* owned_by_client = headers.release();
-    return {};
-  }
-  settle(1);
-  return refusal(rec, rd_kafka_error_code(err.get()), rd_kafka_error_string(err.get()));
 }
 
 // While the client flushes, it does not linger; the reports themselves come on their own thread.
@@ -294,6 +170,10 @@ caf::expected<std::unique_ptr<producer>> producer::make(config cfg, report_port&
 
 producer::produce_result producer::produce(const outgoing_record& rec, void* token) {
   return impl_->produce(rec, token);
+}
+
+size_t producer::produce(std::span<const item> items, produce_result& why) {
+  return impl_->produce(items, why);
 }
 
 bool producer::flush(std::chrono::milliseconds timeout) {

@@ -18,6 +18,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <span>
 
 namespace keyloom::kafka {
 
@@ -57,6 +58,15 @@ public:
   /// Hands a record over (it is copied). `token` comes back in `delivered` exactly once when the
   /// answer is `accepted`, and never otherwise.
   produce_result produce(const outgoing_record& rec, void* token);
+
+  struct item {
+    const outgoing_record* rec;
+    void* token;
+  };
+
+  /// Hands over several records, in their order, as `produce` does one; cheaper. Returns how many
+  /// were accepted: the first ones; `why` says what became of the next.
+  size_t produce(std::span<const item> items, produce_result& why);
 
   /// Waits until all records are reported or `timeout` passed; true when none is left.
   bool flush(std::chrono::milliseconds timeout);

@@ -1,0 +1,69 @@
+// The producer's inside, shared by its two files: producer.cpp (life, reports) and
+// producer_send.cpp (handing records over).
+#pragma once
+
+#include "runtime/kafka/handles.hpp"
+#include "runtime/kafka/producer.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <shared_mutex>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+
+namespace keyloom::kafka {
+
+struct string_hash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+
+/// Bytes of a key or value as a message names them; "null" without.
+std::string size_of(const void* bytes, size_t size);
+
+struct producer::impl {
+  impl(config settings, report_port& port) : cfg(std::move(settings)), reports(port) {}
+  ~impl();
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+
+  caf::error start();
+  bool flush(std::chrono::milliseconds timeout);
+
+  // Handing over (producer_send.cpp): any thread.
+  produce_result produce(const outgoing_record& rec, void* token);
+  size_t produce(std::span<const item> items, produce_result& why);
+  size_t produce_plain(std::span<const item> items, produce_result& why);
+  std::span<const item> plain_ones(std::span<const item> items) const;
+  bool is_plain(const outgoing_record& rec) const;
+  rd_kafka_topic_t* find_topic(const std::string& name);
+  produce_result refusal(const outgoing_record& rec, rd_kafka_resp_err_t code,
+                         const char* why) const;
+
+  // The reports' thread.
+  void run();
+  void serve(int timeout_ms);
+  size_t report(rd_kafka_event_t* event);
+  void log_event(rd_kafka_event_t* event) const;
+  void settle(size_t records);
+
+  using topic_map = std::unordered_map<std::string, topic_handle, string_hash, std::equal_to<>>;
+
+  config cfg;
+  report_port& reports;
+  client_handle client;
+  queue_handle events;
+  size_t max_record_bytes = 0;    ///< the property message.max.bytes
+  std::shared_mutex topics_mutex; ///< guards `topics`; an entry stays where it is once it is there
+  topic_map topics;
+  std::atomic<const topic_map::value_type*> last_topic{nullptr}; ///< most outputs go to one topic
+  std::atomic<size_t> in_flight{0};
+  std::mutex idle_mutex; ///< with `idle`: wakes those who wait for in_flight == 0
+  std::condition_variable idle;
+  std::atomic<bool> stopping{false};
+  std::thread thread;
+};
+
+} // namespace keyloom::kafka
