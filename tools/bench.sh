@@ -7,12 +7,16 @@ usage() {
 usage: tools/bench.sh [--records N] [--rounds N] [SCENARIO...]
 
 Loads topics on a real Kafka broker once, lets the raw loop (plain librdkafka; with the allocator of our
-programs, and with the system's) and `keyloom work` read them in turn, and prints a table in Markdown:
-medians of all rounds. The figures are those of this
-machine; let nothing else run beside it. Exits 1 when a run fails, 0 whatever the speed.
+programs, and with the system's) and `keyloom work` read them in turn, and prints tables in Markdown:
+medians of all rounds. Some scenarios are compared with each other or with what their calls alone
+allow; paced ones get records at a rate and tell latency and CPU. The figures are those of this
+machine; let nothing else run beside it. All of them take about half an hour. Exits 1 when a run
+fails, 0 whatever the speed.
 
-  SCENARIO      inline, compute, actor, async, blocking-1ms, forward; default: all of them
-  --records N   records in the topic (default 4,000,000); blocking-1ms reads a tenth of it
+  SCENARIO      inline, compute, actor, async, forward, work-out; blocking-1ms, blocking-10ms, blocking-100ms,
+                actor-10ms, async-10ms; zipf, zipf-by-run; keys-100k, keys-1m; partitions-24,
+                partitions-1; latency, paced-8, paced-1000, idle-8, idle-1000. Default: all of them
+  --records N   records of those that are compared with the raw loop (default 4,000,000)
   --rounds N    how often each is measured (default 3)
 
 KEYLOOM_BROKER=HOST:PORT names a running broker to use instead of one of its own.
@@ -36,14 +40,16 @@ stop_own_broker() {
 }
 
 # Wrong options are told before anything is built.
-python3 "$keyloom_root/tools/bench.py" --check "$@"
+python3 "$keyloom_root/tools/bench/main.py" --check "$@"
 install_packages "${build_packages[@]}"
 provide_dependencies
 build_preset release
 if [ -z "${KEYLOOM_BROKER:-}" ]; then
   own_broker_dir=$(mktemp -d "${TMPDIR:-/tmp}/keyloom-bench-broker.XXXXXX")
   trap stop_own_broker EXIT
+  # A thousand partitions take more than the heap that broker.sh gives it.
+  export KEYLOOM_BROKER_JAVA=${KEYLOOM_BROKER_JAVA:--Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1}
   KEYLOOM_BROKER=$(KEYLOOM_BROKER_DIR=$own_broker_dir "$keyloom_root/tools/broker.sh" start | tail -n 1)
 fi
 export KEYLOOM_BROKER KEYLOOM_BUILD=${KEYLOOM_BUILD:-$keyloom_root/build/release}
-python3 "$keyloom_root/tools/bench.py" "$@"
+python3 "$keyloom_root/tools/bench/main.py" "$@"
