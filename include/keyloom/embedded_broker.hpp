@@ -1,6 +1,7 @@
 // A Kafka broker inside the process (librdkafka's mock cluster), for demos and tests. Real protocol
 // over a real socket on 127.0.0.1, so other processes can use it, too, but: nothing survives the
-// process, beyond 5 MiB a partition the oldest records are dropped, and there are no transactions.
+// process, beyond 5 MiB a partition the oldest records are dropped, there are no transactions, and
+// a source with a pattern reads the topics that exist when it starts, not those that come later.
 #pragma once
 
 #include <caf/expected.hpp>

@@ -5,13 +5,12 @@
 //     "ask", keyloom::shared_actor([](caf::actor_system& sys) { return sys.spawn(behavior); }),
 //     finish);
 //
-// | form                            | instances |
-// |---------------------------------|--------------------------------------------------------------|
-// | shared_actor(make)              | one for all partitions and keys | | actor_pool(n, make) | n
-// of them; a key keeps to one while it has work              | | per_key_actor(make[, max])      |
-// one for each key of a partition, with state of its own       | | bare_actor(handle) | the one you
-// hold: never ended by keyloom, never made again   | | remote_actor<Handle>(host,port) | one on
-// another node, published there with CAF's middleman    |
+// Forms, and their instances:
+//   shared_actor(make)               one for all partitions and keys
+//   actor_pool(n, make)              n of them; a key keeps to one while it has work
+//   per_key_actor(make[, max])       one for each key of a partition, with state of its own
+//   bare_actor(handle)               the one you hold: never ended by keyloom, never made again
+//   remote_actor<Handle>(host,port)  one on another node, published there with CAF's middleman
 //
 // The actor takes (std::string key, Job) and answers with the stage's Result: by value, with an
 // error, or later through a response promise. The answer to one job of a key is awaited before the
