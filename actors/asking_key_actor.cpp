@@ -33,9 +33,13 @@ bool wrong_type(const caf::error& reason) {
 
 asking_key_state::asking_key_state(caf::event_based_actor* self, services* shared, uint32_t stage,
                                    core::work_memory_ptr memory)
-  : alive_(shared->alive), self_(self), shared_(shared), stage_(stage), memory_(std::move(memory)),
-    deadlines_(shared->source->stages[stage]->timeout()) {
+  : alive_(shared->alive, *self), self_(self), shared_(shared), stage_(stage),
+    memory_(std::move(memory)), deadlines_(shared->source->stages[stage]->timeout()) {
   self->set_down_handler([this](const caf::down_msg& down) { lost(down); });
+  self->set_exit_handler([this](const caf::exit_msg& end) { // the partition actor died
+    if (end.reason)
+      retire();
+  });
 }
 
 caf::behavior asking_key_state::make_behavior() {

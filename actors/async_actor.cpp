@@ -16,12 +16,15 @@ constexpr uint32_t answers_per_look = 16;
 } // namespace
 
 async_state::async_state(caf::event_based_actor* self, services* shared, uint32_t stage)
-  : alive_(shared->alive), self_(self), shared_(shared), stage_(stage),
+  : alive_(shared->alive, *self), self_(self), shared_(shared), stage_(stage),
     definition_(*shared->source->stages[stage]),
     inbox_(caf::make_counted<work::call_inbox>(
       [me = caf::actor_cast<caf::actor>(self)] { post(me, wake_atom_v); })),
     calls_(definition_, *this, *this) {
-  // nop
+  self->set_exit_handler([this](const caf::exit_msg& end) { // the partition actor died
+    if (end.reason)
+      retire();
+  });
 }
 
 async_state::~async_state() {
@@ -42,11 +45,13 @@ caf::behavior async_state::make_behavior() {
       calls_.expire();
       work();
     },
-    [this](retire_atom) {
-      retiring_ = true;
-      work();
-    },
+    [this](retire_atom) { retire(); },
   };
+}
+
+void async_state::retire() {
+  retiring_ = true;
+  work();
 }
 
 /// Begins what may begin and takes what has ended, until there is nothing to do.

@@ -37,6 +37,7 @@ struct async_state : core::call_port, core::clock_port {
 private:
   using place_ptr = std::unique_ptr<work::concurrency_limit::place>;
 
+  void retire();
   void work();
   void take_answers();
   void report();

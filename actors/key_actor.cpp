@@ -3,7 +3,7 @@
 namespace keyloom::actors {
 
 strand_key_state::strand_key_state(caf::event_based_actor* self, services* shared, uint32_t stage)
-  : alive_(shared->alive), self_(self), shared_(shared),
+  : alive_(shared->alive, *self), self_(self), shared_(shared),
     strand_(caf::make_counted<work::strand>(stage)) {
   // nop
 }

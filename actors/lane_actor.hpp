@@ -13,7 +13,8 @@ namespace keyloom::actors {
 struct lane_state {
   static inline const char* name = "keyloom.lane";
 
-  lane_state(caf::event_based_actor* self, services* shared) : alive_(shared->alive), self_(self) {}
+  lane_state(caf::event_based_actor* self, services* shared)
+    : alive_(shared->alive, *self), self_(self) {}
 
   caf::behavior make_behavior();
 

@@ -52,7 +52,6 @@ struct partition_stopped {
 /// Partition -> source, the answer to give_up_atom: its last word.
 struct partition_given_up {
   kafka::partition_offset last;
-  std::vector<caf::actor> lingering; ///< key actors that wait for a handler actor's answer
 };
 
 /// Worker -> partition: a call whose timeout had passed has returned.

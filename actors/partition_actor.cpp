@@ -71,7 +71,7 @@ private:
 };
 
 partition_actor_state::partition_actor_state(caf::event_based_actor* self, partition_args args)
-  : alive_(args.shared->alive), self_(self), args_(std::move(args)),
+  : alive_(args.shared->alive, *self), self_(self), args_(std::move(args)),
     core_(args_.start.where.topic, args_.start.where.partition, args_.start.offset,
           {args_.shared->source, *args_.shared->totals, *args_.shared->stage_meters}, *args_.meter,
           {*this, *this, *this, *this, *this}),
@@ -82,6 +82,14 @@ partition_actor_state::partition_actor_state(caf::event_based_actor* self, parti
   memory->on_gone([source = args_.source, where = args_.start.where, epoch = args_.epoch] {
     post(source, memory_gone{where, epoch});
   });
+}
+
+/// Also when the actor was killed, or died of an exception: then nobody else gives it up.
+partition_actor_state::~partition_actor_state() {
+  core_.give_up();
+  for (auto& stage : args_.shared->stages)
+    if (stage.handlers)
+      stage.handlers->partition_gone(*core_.memory());
 }
 
 caf::behavior partition_actor_state::make_behavior() {
@@ -125,9 +133,14 @@ caf::behavior partition_actor_state::make_behavior() {
   };
 }
 
+template <class State, class... Args>
+caf::actor partition_actor_state::spawn_child(Args&&... args) {
+  return self_->spawn<caf::stateful_actor<State>, caf::linked>(std::forward<Args>(args)...);
+}
+
 void partition_actor_state::to_lane(uint32_t lane, core::run&& jobs) {
   while (lanes_.size() <= lane)
-    lanes_.push_back(self_->spawn<caf::stateful_actor<lane_state>>(args_.shared));
+    lanes_.push_back(spawn_child<lane_state>(args_.shared));
   tell(*self_, lanes_[lane], std::move(jobs));
 }
 
@@ -153,9 +166,7 @@ void partition_actor_state::to_asking_key(uint32_t stage, uint32_t slot, core::r
   auto& asking = keys_[stage].asking;
   auto index = slot / asking_key_state::slots;
   while (asking.size() <= index)
-    asking.push_back(
-      {self_->spawn<caf::stateful_actor<asking_key_state>>(args_.shared, stage, core_.memory()),
-       {}});
+    asking.push_back({spawn_child<asking_key_state>(args_.shared, stage, core_.memory()), {}});
   auto& key = asking[index];
   if (key.pending.empty())
     pending_.emplace_back(stage, index);
@@ -183,7 +194,7 @@ caf::actor partition_actor_state::lease(uint32_t stage) {
     idle.pop_back();
     return result;
   }
-  return self_->spawn<caf::stateful_actor<strand_key_state>>(args_.shared, stage);
+  return spawn_child<strand_key_state>(args_.shared, stage);
 }
 
 core::output_port::verdict partition_actor_state::produce(core::event& ev,
@@ -240,7 +251,7 @@ void partition_actor_state::send_to_async() {
     if (keys.to_async.empty())
       continue;
     if (!keys.async)
-      keys.async = self_->spawn<caf::stateful_actor<async_state>>(args_.shared, stage);
+      keys.async = spawn_child<async_state>(args_.shared, stage);
     tell(*self_, keys.async, std::exchange(keys.to_async, core::run{}));
   }
 }
@@ -251,40 +262,28 @@ void partition_actor_state::tell_drained() {
 }
 
 caf::result<partition_given_up> partition_actor_state::give_up() {
-  partition_given_up result;
-  result.last = {args_.start.where, core_.committable()};
+  partition_given_up result{{args_.start.where, core_.committable()}};
   core_.give_up();
-  for (auto& stage : args_.shared->stages)
-    if (stage.handlers)
-      stage.handlers->partition_gone(*core_.memory());
-  result.lingering = retire_children();
+  retire_children();
   self_->quit();
   return result;
 }
 
-/// Ends lanes and key actors; returns those that may stay for the answer to a request.
-std::vector<caf::actor> partition_actor_state::retire_children() {
-  std::vector<caf::actor> lingering;
+/// Ends lanes and key actors. Some stay until the last of their calls has been answered.
+void partition_actor_state::retire_children() {
   for (auto& lane : lanes_)
     tell(*self_, lane, retire_atom_v);
   for (auto& keys : keys_) {
-    if (keys.async) {
+    if (keys.async)
       tell(*self_, keys.async, retire_atom_v);
-      lingering.push_back(std::move(keys.async));
-    }
     for (auto& key : keys.idle)
       tell(*self_, key, retire_atom_v);
     for (auto& key : keys.by_slot)
-      if (key) {
+      if (key)
         tell(*self_, key, retire_atom_v);
-        lingering.push_back(std::move(key));
-      }
-    for (auto& key : keys.asking) {
+    for (auto& key : keys.asking)
       tell(*self_, key.actor, retire_atom_v);
-      lingering.push_back(std::move(key.actor));
-    }
   }
-  return lingering;
 }
 
 } // namespace keyloom::actors

@@ -2,6 +2,11 @@
 // producer and source. One per assignment; it ends when the partition is given up. Children: two
 // lanes for compute stages, the key actors it leases for blocking ones, and those that ask handler
 // actors, each for some slots. Runs for the latter leave at the end of a message, in one for each.
+//
+// Children are linked to it: should one of them die, by an exception or because somebody ended it,
+// the partition dies as well, because the jobs the child held would never come back. Its death,
+// whatever the cause, gives the partition up and retires the other children, and the source stops
+// the partition as if it had failed.
 #pragma once
 
 #include "actors/messages.hpp"
@@ -30,6 +35,7 @@ struct partition_actor_state : core::run_port,
   static inline const char* name = "keyloom.partition";
 
   partition_actor_state(caf::event_based_actor* self, partition_args args);
+  ~partition_actor_state() override;
 
   caf::behavior make_behavior();
 
@@ -68,8 +74,10 @@ private:
   void after_message();
   void send_to_async();
   void tell_drained();
+  template <class State, class... Args>
+  caf::actor spawn_child(Args&&... args);
   caf::result<partition_given_up> give_up();
-  std::vector<caf::actor> retire_children();
+  void retire_children();
 
   roll_call::member alive_;
   caf::event_based_actor* self_;

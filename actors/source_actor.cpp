@@ -32,10 +32,7 @@ source_actor_state::source_actor_state(caf::event_based_actor* self, services* s
 }
 
 caf::behavior source_actor_state::make_behavior() {
-  self_->set_down_handler([this](const caf::down_msg& down) {
-    if (down.reason && down.reason != caf::exit_reason::user_shutdown)
-      fail_source("a partition actor died: " + to_string(down.reason));
-  });
+  self_->set_down_handler([this](const caf::down_msg& down) { on_died(down); });
   return {
     [this](const assigned& news) { on_assigned(news); },
     [this](const revoked& news) { on_revoked(news); },
@@ -75,7 +72,7 @@ void source_actor_state::on_assigned(const assigned& news) {
       partition_args{start, meter, caf::actor_cast<caf::actor>(self_), epoch, shared_});
     board_->add(start.where, meter);
     tell(*self_, committer_, commit_for{start.where, meter});
-    partitions_[start.where] = {partition, meter, epoch, false, false};
+    partitions_[start.where] = {partition, meter, epoch};
     living_[start.where].insert(epoch);
     targets.push_back({start, partition, meter});
     names.push_back(start.where);
@@ -102,7 +99,6 @@ void source_actor_state::open_if_quiet(const kafka::topic_partition& where) {
 
 void source_actor_state::on_memory_gone(const memory_gone& news) {
   living_[news.where].erase(news.epoch);
-  lingering_.erase(news.epoch);
   open_if_quiet(news.where);
 }
 
@@ -116,6 +112,27 @@ void source_actor_state::on_stopped(const partition_stopped& news) {
     board_->ended();
   else
     end_if_all_stopped();
+}
+
+/// A partition's actor has ended. Without having been asked to, the partition has failed: what was
+/// out until then stays committed, or is, and everything else comes again.
+void source_actor_state::on_died(const caf::down_msg& down) {
+  auto it = std::find_if(partitions_.begin(), partitions_.end(), [&](auto& each) {
+    return each.second.partition.address() == down.source;
+  });
+  if (!down.reason || it == partitions_.end())
+    return;
+  auto& [where, state] = *it;
+  state.dead = true;
+  state.meter->open = false;
+  state.meter->state = lifecycle::stopped;
+  if (!state.stopped)
+    on_stopped({where, caf::make_error(
+                         errc::partition_stopped,
+                         "an actor of keyloom's that worked for the partition died: "
+                           + to_string(down.reason)
+                           + "; it was ended from outside, or memory ran out, or it is a bug")});
+  on_drained(where); // as far as it ever will be
 }
 
 /// With nothing left to do, the source ends instead of looking alive.
@@ -180,10 +197,16 @@ void source_actor_state::begin(hand_over next, std::chrono::milliseconds deadlin
     return;
   }
   for (auto& where : hand_over_->partitions) {
+    auto& state = partitions_[where];
+    if (state.dead)
+      continue;
     hand_over_->undrained.insert(where);
-    tell(*self_, partitions_[where].partition, drain_atom_v);
+    tell(*self_, state.partition, drain_atom_v);
   }
-  tell_later(*self_, deadline, deadline_atom_v, hand_over_->number);
+  if (hand_over_->undrained.empty())
+    collect();
+  else
+    tell_later(*self_, deadline, deadline_atom_v, hand_over_->number);
 }
 
 void source_actor_state::on_drained(const kafka::topic_partition& where) {
@@ -201,12 +224,16 @@ void source_actor_state::collect() {
   now.answers_missing = now.partitions.size();
   if (now.answers_missing == 0)
     commit();
-  for (auto& where : now.partitions)
-    self_->request(partitions_[where].partition, caf::infinite, give_up_atom_v)
+  for (auto& where : now.partitions) {
+    auto& state = partitions_[where];
+    self_->request(state.partition, caf::infinite, give_up_atom_v)
       .then([this,
              number = now.number](partition_given_up& last) { collected(number, std::move(last)); },
-            // It died: the down handler tells.
-            [this, number = now.number](const caf::error&) { collected(number, {}); });
+            // It died, which on_died tells; what was out before is known.
+            [this, number = now.number, where, meter = state.meter](const caf::error&) {
+              collected(number, {{where, meter->committable}});
+            });
+  }
 }
 
 /// Another member comes to it when partitions move; a stop has failed to do what it claims.
@@ -223,10 +250,7 @@ void source_actor_state::collected(uint64_t number, partition_given_up&& last) {
   if (!hand_over_ || hand_over_->number != number)
     return;
   auto& now = *hand_over_;
-  if (!last.lingering.empty())
-    lingering_[partitions_[last.last.where].epoch] = std::move(last.lingering);
-  if (!last.last.where.topic.empty())
-    now.commit.offsets.push_back(std::move(last.last));
+  now.commit.offsets.push_back(std::move(last.last));
   if (--now.answers_missing == 0)
     commit();
 }
@@ -258,9 +282,6 @@ void source_actor_state::finish() {
     shared_->log->info((done.lost ? "lost " : "gave up ") + names_of(done.partitions) + " after "
                        + milliseconds_since(done.began));
   if (done.stopping) {
-    for (auto& [epoch, keys] : std::exchange(lingering_, {}))
-      for (auto& key : keys)
-        end(key, caf::exit_reason::kill);
     stop_answer_.deliver();
   } else {
     shared_->poller->unassign(done.to_answer);

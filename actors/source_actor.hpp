@@ -33,6 +33,7 @@ private:
     uint64_t epoch = 0;
     bool opened = false;
     bool stopped = false;
+    bool dead = false; ///< its actor ended by itself
   };
 
   /// Partitions on their way out. One hand-over at a time: the group waits for its answer, and so
@@ -53,6 +54,7 @@ private:
   void open_if_quiet(const kafka::topic_partition& where);
   void on_memory_gone(const memory_gone& news);
   void on_stopped(const partition_stopped& news);
+  void on_died(const caf::down_msg& down);
   void on_intake_failed(const intake_failed& news);
   void on_revoked(const revoked& news);
   caf::result<void> on_stop();
@@ -74,8 +76,7 @@ private:
   caf::actor committer_;
   std::map<kafka::topic_partition, assignment> partitions_;
   std::map<kafka::topic_partition, std::set<uint64_t>>
-    living_;                                              ///< epochs whose memory is still in use
-  std::map<uint64_t, std::vector<caf::actor>> lingering_; ///< by epoch: they wait for an answer
+    living_; ///< epochs whose memory is still in use
   std::optional<hand_over> hand_over_;
   std::deque<revoked> revoked_; ///< came during a hand-over
   uint64_t hand_overs_ = 0;

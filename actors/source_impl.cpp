@@ -290,8 +290,10 @@ void source_impl::take_down() {
       std::lock_guard guard{limits_};
       *actor = nullptr;
     }
-  if (services_)
+  if (services_) {
+    services_->alive.kill_all();
     services_->alive.wait();
+  }
   poller_ = nullptr;
 }
 
