@@ -47,6 +47,7 @@ caf::behavior asking_key_state::make_behavior() {
     [this](const core::run& jobs) { take(jobs); },
     [this](woken_atom, uint32_t number) { go_on(slot_of(number)); },
     [this](tick_atom) { expire(); },
+    [this](retry_atom) { look_again(); },
     [this](retire_atom) { retire(); },
   };
 }
@@ -100,8 +101,10 @@ void asking_key_state::go_on(slot& which) {
         ask(which);
       return;
     }
-    if (!reason)
+    if (!reason) {
+      look_again_later();
       return;
+    }
     fail(which, std::move(reason));
   }
 }
@@ -273,6 +276,19 @@ void asking_key_state::tick_when_due() {
                std::max(*due - std::chrono::steady_clock::now(),
                         std::chrono::steady_clock::duration::zero()),
                tick_atom_v);
+}
+
+void asking_key_state::look_again_later() {
+  if (!std::exchange(looking_again_, true))
+    tell_later(*self_, handler_home::grace, retry_atom_v);
+}
+
+/// For an instance, where one is waited for.
+void asking_key_state::look_again() {
+  looking_again_ = false;
+  for (auto& each : slots_)
+    if (each != nullptr && each->current != nullptr && each->instance == nullptr)
+      go_on(*each);
 }
 
 /// An instance is gone whose requests may have been lost on the way.

@@ -76,6 +76,8 @@ private:
   void retire();
   void expire();
   void tick_when_due();
+  void look_again_later();
+  void look_again();
   void lost(const caf::down_msg& down);
 
   roll_call::member alive_;
@@ -89,6 +91,7 @@ private:
   std::set<caf::actor_addr> monitored_; ///< where requests may get lost
   core::deadline_queue deadlines_;
   bool ticking_ = false;
+  bool looking_again_ = false;
   bool retiring_ = false;
 };
 

@@ -14,6 +14,7 @@
 #include <caf/error.hpp>
 #include <caf/fwd.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -57,10 +58,14 @@ public:
 
 class handler_home {
 public:
+  /// How long an instance that was told to end may take for it. Then it is killed.
+  static constexpr std::chrono::seconds grace{1};
+
   virtual ~handler_home() = default;
 
   /// `woken` is called, from any thread, when a `take` that had to wait should be tried again. It
-  /// must only pass the news on.
+  /// must only pass the news on. Who waits tries again after `grace` all the same: a home has no
+  /// clock of its own to see that an instance does not end.
   virtual std::unique_ptr<handler_seat> new_seat(std::function<void()> woken) = 0;
 
   /// True when a request may go without an answer because its way is cut: key actors must monitor

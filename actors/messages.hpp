@@ -102,7 +102,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::commit_for))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::kafka::offsets_committed))
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, tick_atom)  // own timer
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, retry_atom) // own timer: a commit failed
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, retry_atom) // own timer: try again
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, open_atom)  // source -> partition: begin
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
                drain_atom) // source -> partition: finish what was begun

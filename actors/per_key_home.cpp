@@ -28,6 +28,7 @@ public:
       return {.reason = stopping()};
     if (who.memory.given_up())
       return {.reason = caf::make_error(errc::wrong_state, "the partition was given up")};
+    home_.see_off();
     if (held_ == nullptr) {
       held_ = home_.find(who);
       if (held_ != nullptr) {
@@ -81,9 +82,7 @@ public:
   }
 
 private:
-  bool home_has_room() const {
-    return home_.line_.empty() && home_.alive_ + home_.promised_ < home_.limit_;
-  }
+  bool home_has_room() const { return home_.line_.empty() && home_.has_room(); }
 
   void leave_line() {
     if (std::exchange(in_line_, false))
@@ -116,7 +115,7 @@ per_key_home::tenant* per_key_home::find(const handler_seat::owner& who) {
     return nullptr;
   auto* found = by_key_.find(who.key, hash_of(who));
   if (found != nullptr && found->users == 0)
-    idle_.erase(found->idle);
+    idle_.erase(found->place);
   return found;
 }
 
@@ -137,17 +136,18 @@ caf::expected<per_key_home::tenant*> per_key_home::move_in(const handler_seat::o
   return &fresh;
 }
 
-/// Takes an instance out of sight and tells it to end; `ended` comes later.
+/// Takes an instance out of sight and tells it to end; `ended` comes later, or `see_off`.
 void per_key_home::move_out(tenant& who) {
   if (std::exchange(who.leaving, true))
     return;
   if (who.keyed)
     by_key_.erase(who);
   if (who.users == 0)
-    idle_.erase(who.idle);
+    idle_.erase(who.place);
   if (who.gone)
     return;
-  ++leaving_;
+  who.due = std::chrono::steady_clock::now() + grace;
+  who.place = departing_.insert(departing_.end(), &who);
   end(caf::actor_cast<caf::actor>(who.actor));
 }
 
@@ -160,7 +160,7 @@ void per_key_home::released(tenant& who) {
   }
   if (who.leaving)
     return; // `ended` erases it
-  who.idle = idle_.insert(idle_.end(), &who);
+  who.place = idle_.insert(idle_.end(), &who);
   if (!who.keyed || who.memory->given_up())
     move_out(who);
   else
@@ -169,14 +169,34 @@ void per_key_home::released(tenant& who) {
 
 /// Ends as many as there are seats in line, those that have been idle for longest first.
 void per_key_home::make_room() {
-  while (!idle_.empty() && leaving_ < line_.size()) {
+  while (!idle_.empty() && departing_.size() < line_.size()) {
     with_.meter->actors_evicted.fetch_add(1, std::memory_order_relaxed);
     move_out(*idle_.front());
   }
 }
 
+/// Kills those that should be gone by now, and gives away the places of those that should be dead.
+void per_key_home::see_off() {
+  while (!departing_.empty() && departing_.front()->due <= std::chrono::steady_clock::now()) {
+    auto& late = *departing_.front();
+    if (std::exchange(late.killed, true)) {
+      departing_.pop_front();
+      late.written_off = true;
+      ++written_off_;
+      with_.log.warning("stage '" + with_.stage + "': the handler actor of key '" + late.key
+                        + "' has not ended although it was killed: it does not return from what it "
+                          "does. Its place goes to another key");
+      continue;
+    }
+    late.due += grace;
+    departing_.splice(departing_.end(), departing_, late.place);
+    end(caf::actor_cast<caf::actor>(late.actor), caf::exit_reason::kill);
+  }
+  serve_line();
+}
+
 void per_key_home::serve_line() {
-  while (!line_.empty() && alive_ + promised_ < limit_) {
+  while (!line_.empty() && has_room()) {
     auto* next = line_.front();
     line_.pop_front();
     ++promised_;
@@ -189,8 +209,10 @@ void per_key_home::ended(caf::actor_id instance) {
   if (it == tenants_.end())
     return;
   auto& who = it->second;
-  if (who.leaving)
-    --leaving_;
+  if (who.written_off)
+    --written_off_;
+  else if (who.leaving)
+    departing_.erase(who.place);
   who.gone = true;
   move_out(who);
   if (who.users == 0)

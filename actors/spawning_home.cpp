@@ -10,8 +10,7 @@ namespace keyloom::actors {
 
 namespace {
 
-/// How long instances may take to end by themselves, and then to be killed, at a stop.
-constexpr std::chrono::seconds grace{1};
+/// How long instances may take to be killed at a stop.
 constexpr std::chrono::seconds last_grace{5};
 
 } // namespace

@@ -27,8 +27,9 @@
 // the job with errc::no_handler_actor.
 //
 // Factories are called from keyloom's actors, never two at once for one stage, and must not wait.
-// Instances are ended (caf::exit_reason::user_shutdown) when the source stops, and killed when they
-// are still there a second later.
+// Instances are ended (caf::exit_reason::user_shutdown) when the source stops, or to make room for
+// another key's, and killed when they are still there a second later: an actor with an exit handler
+// of its own has that long to clean up and quit.
 #pragma once
 
 #include <keyloom/detail/actor_port.hpp>
@@ -283,9 +284,11 @@ auto shared_actor(Factory&& factory) {
 /// std::string& key)` with the key's first job. It keeps its state until the partition is given up
 /// (then it is ended, also within a job), until it dies, or until it is the one that has had no
 /// work for longest while `max_instances` are alive, over all partitions, and another key needs
-/// one: then it is ended and counted as evicted. An instance with work is never evicted; keys wait
-/// for their turn instead. What an evicted instance must not lose it has to keep elsewhere. A job
-/// without a key has an instance to itself, which is ended after it.
+/// one: then it is ended and counted as evicted. The other key waits until it is gone, for which it
+/// is killed after a second; if it then does not return from what it does, it is counted as gone
+/// after another second, with a warning in the log. An instance with work is never evicted; keys
+/// wait for their turn instead. What an evicted instance must not lose it has to keep elsewhere. A
+/// job without a key has an instance to itself, which is ended after it.
 template <class Factory>
 auto per_key_actor(Factory&& factory, uint32_t max_instances = 10'000) {
   static_assert(

@@ -136,6 +136,21 @@ TEST_CASE(
         == static_cast<uint64_t>(*tries) + 1); // the first, and one after each death
 }
 
+TEST_CASE("a key that waits for a place is not kept from it by an instance that will not end") {
+  quiet_system with;
+  auto deaf = [](caf::actor_system& sys, const std::string&) {
+    return sys.spawn([](caf::event_based_actor* self) -> caf::behavior {
+      self->set_exit_handler([](caf::exit_msg&) {});
+      return {[](const std::string&, int x) { return x; }};
+    });
+  };
+  asking_rig<int> rig{with.system, per_key_actor(deaf, 1)};
+  for (auto key : {"a", "b", "c"})
+    rig.send(key, {1});
+  CHECK(rig.wait(3).size() == 3);
+  CHECK(rig.meter().actors_evicted == 2);
+}
+
 TEST_CASE("a job whose first try died with its actor succeeds at the next instance") {
   quiet_system with;
   auto first = std::make_shared<std::atomic<bool>>(true);

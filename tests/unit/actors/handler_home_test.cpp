@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <future>
 
 using namespace keyloom;
 using namespace keyloom::fakes;
@@ -37,6 +38,14 @@ struct counted_state {
   }
   census::citizen self;
   int jobs = 0;
+};
+
+/// Handles exit messages itself, and does not quit.
+struct deaf_state : counted_state {
+  deaf_state(caf::event_based_actor* me, census& all, std::atomic<int>& ignored)
+    : counted_state(me, all) {
+    me->set_exit_handler([&ignored](caf::exit_msg&) { ++ignored; });
+  }
 };
 
 auto counted(census& all) {
@@ -146,6 +155,57 @@ TEST_CASE("the instance that was idle for longest is evicted, and the key waits 
     seat->leave();
   }
   CHECK(rig.meter->actors_made == 4);
+}
+
+TEST_CASE("an evicted instance that ignores it is killed, so that the key that waits gets on") {
+  quiet_system with;
+  census all;
+  std::atomic<int> ignored{0};
+  home_rig rig{with.system, per_key_actor(
+                              [&](caf::actor_system& sys, const std::string&) {
+                                return sys.spawn<caf::stateful_actor<deaf_state>>(
+                                  std::ref(all), std::ref(ignored));
+                              },
+                              1)};
+  auto memory = rig.new_partition();
+  auto deaf = rig.seat(), late = rig.seat();
+  REQUIRE(rig.take(*deaf, *memory, "deaf").instance != nullptr);
+  deaf->leave();
+  REQUIRE(soon([&] { return rig.take(*late, *memory, "late").instance != nullptr; }));
+  CHECK(ignored == 1);
+  CHECK(all.most == 1);
+  CHECK(rig.meter->actors_evicted == 1);
+}
+
+TEST_CASE("an evicted instance that cannot even be killed gives its place away, once") {
+  quiet_system with;
+  std::promise<void> let_go;
+  auto until_then = let_go.get_future().share();
+  std::atomic<bool> begun{false};
+  home_rig rig{with.system, per_key_actor(
+                              [&](caf::actor_system& sys, const std::string& key) {
+                                return sys.spawn<caf::detached>([&, key]() -> caf::behavior {
+                                  if (key == "stuck") {
+                                    begun = true;
+                                    until_then.wait();
+                                  }
+                                  return {[](const std::string&, int x) { return x; }};
+                                });
+                              },
+                              1)};
+  auto memory = rig.new_partition();
+  auto stuck = rig.seat(), next = rig.seat(), last = rig.seat();
+  REQUIRE(rig.take(*stuck, *memory, "stuck").instance != nullptr);
+  REQUIRE(soon([&] { return begun.load(); }));
+  stuck->leave();
+  REQUIRE(soon([&] { return rig.take(*next, *memory, "next").instance != nullptr; }));
+  CHECK(rig.meter->actors_alive == 2);
+  CHECK(rig.take(*last, *memory, "last").instance == nullptr); // there is one place
+  let_go.set_value();
+  REQUIRE(soon([&] { return rig.meter->actors_alive == 1; }));
+  CHECK(rig.take(*last, *memory, "last").instance == nullptr); // it did not come twice
+  next->leave();
+  REQUIRE(soon([&] { return rig.take(*last, *memory, "last").instance != nullptr; }));
 }
 
 TEST_CASE(
