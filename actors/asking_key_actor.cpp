@@ -42,10 +42,18 @@ asking_key_state::asking_key_state(caf::event_based_actor* self, services* share
   });
 }
 
+/// Killed with requests under way, at a stop.
+asking_key_state::~asking_key_state() {
+  shared_->meter(stage_).running.fetch_sub(shown_running_, std::memory_order_relaxed);
+}
+
 caf::behavior asking_key_state::make_behavior() {
   return {
     [this](const core::run& jobs) { take(jobs); },
-    [this](woken_atom, uint32_t number) { go_on(slot_of(number)); },
+    [this](woken_atom, uint32_t number) {
+      go_on(slot_of(number));
+      after_message();
+    },
     [this](tick_atom) { expire(); },
     [this](retry_atom) { look_again(); },
     [this](retire_atom) { retire(); },
@@ -81,6 +89,7 @@ void asking_key_state::take(core::run jobs) {
     if (which.current == nullptr)
       go_on(which);
   }
+  after_message();
 }
 
 /// Brings the slot to where it waits: for an answer, an instance, a place, or work.
@@ -131,23 +140,31 @@ void asking_key_state::ask(slot& which) {
 
 uint64_t asking_key_state::begin_call(slot& which) {
   ++under_way_;
-  shared_->meter(stage_).running.fetch_add(1, std::memory_order_relaxed);
   which.call = ++calls_ * slots + which.current->slot % slots;
   return which.call;
 }
 
 asking_key_state::slot& asking_key_state::end_call(uint64_t call) {
   --under_way_;
-  shared_->meter(stage_).running.fetch_sub(1, std::memory_order_relaxed);
   auto& which = slot_of(call);
   which.call = 0;
   return which;
 }
 
-void asking_key_state::after_call(slot& which) {
-  go_on(which);
+void asking_key_state::after_message() {
+  report();
   if (retiring_ && under_way_ == 0)
     self_->quit();
+}
+
+void asking_key_state::report() {
+  if (under_way_ != shown_running_)
+    shared_->meter(stage_).running.fetch_add(under_way_ - std::exchange(shown_running_, under_way_),
+                                             std::memory_order_relaxed);
+  if (done_.empty())
+    return;
+  done_.memory = memory_;
+  memory_->back().finished(std::exchange(done_, core::run{}));
 }
 
 void asking_key_state::answered(uint64_t call, caf::error reason) {
@@ -156,7 +173,8 @@ void asking_key_state::answered(uint64_t call, caf::error reason) {
     judge(which, std::move(reason));
   else
     finish(which);
-  after_call(which);
+  go_on(which);
+  after_message();
 }
 
 void asking_key_state::judge(slot& which, caf::error reason) {
@@ -187,7 +205,8 @@ void asking_key_state::probe(slot& which, caf::error reason) {
       fail(asked, reason);
     else
       try_again(asked, false, reason);
-    after_call(asked);
+    go_on(asked);
+    after_message();
   };
   self_
     ->request<caf::message_priority::high>(caf::actor_cast<caf::actor>(which.instance),
@@ -199,10 +218,12 @@ void asking_key_state::probe(slot& which, caf::error reason) {
 }
 
 /// The job stays the slot's current one, for the caller to go on with, unless it was tried enough.
+/// It gives its place back: it may have to wait for an instance behind a key that will need one.
 void asking_key_state::try_again(slot& which, bool bounced, const caf::error& reason) {
   if (bounced)
     which.seat->lost_instance();
   which.instance = nullptr;
+  which.place.release();
   if (bounced && ++which.bounces == bounce_limit)
     fail(which, caf::make_error(errc::handler_actor_died,
                                 "the handler actor died " + std::to_string(bounce_limit)
@@ -225,15 +246,14 @@ void asking_key_state::fail(slot& which, caf::error reason) {
 /// and before the partition hears of the last one: it may give the key another slot at once.
 void asking_key_state::finish(slot& which) {
   deadlines_.remove(which);
-  which.place.release();
   if (which.waiting.empty() || which.waiting.first->key != which.current->key) {
+    which.place.release();
     which.seat->leave();
     which.instance = nullptr;
+  } else {
+    which.place.pass_on();
   }
-  core::run done;
-  done.memory = memory_;
-  done.append(*std::exchange(which.current, nullptr));
-  memory_->back().finished(std::move(done));
+  done_.append(*std::exchange(which.current, nullptr));
 }
 
 void asking_key_state::drop(slot& which) {
@@ -250,8 +270,7 @@ void asking_key_state::retire() {
   for (auto& each : slots_)
     if (each != nullptr && each->call == 0)
       drop(*each);
-  if (under_way_ == 0)
-    self_->quit();
+  after_message();
 }
 
 /// Fails the jobs whose calls take too long. Their keys go on, and an answer that still comes finds
@@ -264,9 +283,10 @@ void asking_key_state::expire() {
       end_call(which.call);
     which.current->timed_out = true;
     fail(which, core::timeout_error(*shared_->source->stages[stage_]));
-    after_call(which);
+    go_on(which);
   }
   tick_when_due();
+  after_message();
 }
 
 void asking_key_state::tick_when_due() {
@@ -289,6 +309,7 @@ void asking_key_state::look_again() {
   for (auto& each : slots_)
     if (each != nullptr && each->current != nullptr && each->instance == nullptr)
       go_on(*each);
+  after_message();
 }
 
 /// An instance is gone whose requests may have been lost on the way.

@@ -7,6 +7,9 @@
 // When the handler actor dies with a job, the job is tried once more; a job that bounced off a dead
 // actor's mailbox was never begun and does not count as tried.
 //
+// What a message has brought is told at its end: results to the partition, and before them, so that
+// the last result finds it true, how many requests are under way to the stage's meter.
+//
 // It holds its partition's memory as long as it lives. When it is retired it begins nothing more,
 // and lives on until the last answer has come: until then a later assignment of the partition does
 // not open (I3).
@@ -33,6 +36,7 @@ public:
 
   asking_key_state(caf::event_based_actor* self, services* shared, uint32_t stage,
                    core::work_memory_ptr memory);
+  ~asking_key_state() override;
 
   caf::behavior make_behavior();
 
@@ -66,7 +70,8 @@ private:
   void ask(slot& which);
   uint64_t begin_call(slot& which);
   slot& end_call(uint64_t call);
-  void after_call(slot& which);
+  void after_message();
+  void report();
   void judge(slot& which, caf::error reason);
   void probe(slot& which, caf::error reason);
   void try_again(slot& which, bool bounced, const caf::error& reason);
@@ -87,7 +92,9 @@ private:
   core::work_memory_ptr memory_;
   std::array<std::unique_ptr<slot>, slots> slots_;
   uint64_t calls_ = 0;                  ///< requests sent so far
-  uint32_t under_way_ = 0;              ///< requests without an answer
+  int64_t under_way_ = 0;               ///< requests without an answer
+  int64_t shown_running_ = 0;           ///< of them, in the stage's meter
+  core::run done_;                      ///< by the message being worked on
   std::set<caf::actor_addr> monitored_; ///< where requests may get lost
   core::deadline_queue deadlines_;
   bool ticking_ = false;

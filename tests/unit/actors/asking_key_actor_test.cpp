@@ -151,6 +151,57 @@ TEST_CASE("a key that waits for a place is not kept from it by an instance that 
   CHECK(rig.meter().actors_evicted == 2);
 }
 
+TEST_CASE("the last result finds no request under way, nor does the end of a key actor leave one") {
+  quiet_system with;
+  auto kept = std::make_shared<std::atomic<int>>(0);
+  struct promises {
+    std::vector<caf::typed_response_promise<int>> kept;
+  };
+  asking_rig<int> rig{
+    with.system, shared_actor([kept](caf::actor_system& sys) {
+      return sys.spawn([kept](caf::stateful_actor<promises>* self) -> caf::behavior {
+        return {[self, kept](const std::string& key, int x) -> caf::result<int> {
+          if (key != "kept")
+            return x;
+          ++*kept;
+          return self->state.kept.emplace_back(self->make_response_promise<int>());
+        }};
+      });
+    })};
+  for (size_t round = 1; round <= 200; ++round) {
+    rig.send("a", {1});
+    rig.send("b", {1});
+    REQUIRE(rig.wait(2 * round).size() == 2 * round);
+    REQUIRE(rig.meter().running == 0);
+  }
+  rig.send("kept", {1, 2});
+  REQUIRE(soon([&] { return rig.meter().running == 1 && *kept == 1; }));
+  rig.shared.alive.kill_all();
+  rig.shared.alive.wait();
+  CHECK(rig.meter().running == 0);
+}
+
+TEST_CASE("a job to be tried again does not keep a place from the key that got its instance") {
+  quiet_system with;
+  auto first = std::make_shared<std::atomic<bool>>(true);
+  auto fragile = [first](caf::actor_system& sys, const std::string&) {
+    return sys.spawn([first]() -> caf::behavior {
+      return {[first](const std::string&, int x) {
+        if (x == 3 && first->exchange(false))
+          throw std::runtime_error("the first time");
+        return x;
+      }};
+    });
+  };
+  asking_rig<int> rig{with.system, per_key_actor(fragile, 1), 1};
+  rig.send("a", numbers(0, 6));
+  rig.send("b", numbers(0, 6)); // waits for the instance that a has
+  auto results = rig.wait(12);
+  REQUIRE(results.size() == 12);
+  for (auto& each : results)
+    CHECK(each.result);
+}
+
 TEST_CASE("a job whose first try died with its actor succeeds at the next instance") {
   quiet_system with;
   auto first = std::make_shared<std::atomic<bool>>(true);

@@ -78,7 +78,7 @@ TEST_CASE("no more than the limit hold a place at once when many threads want on
                                     granted = true;
                                     changed.notify_one();
                                   }};
-    for (int i = 0; i < 500; ++i) {
+    for (int i = 0; i < 5000; ++i) {
       if (!mine.acquire()) {
         std::unique_lock lock{mutex};
         changed.wait(lock, [&] { return granted; });
@@ -90,7 +90,10 @@ TEST_CASE("no more than the limit hold a place at once when many threads want on
       }
       ++times;
       --holding;
-      mine.release();
+      if (i % 3 == 0)
+        mine.pass_on();
+      else
+        mine.release();
     }
   };
   std::vector<std::thread> threads;
@@ -98,8 +101,41 @@ TEST_CASE("no more than the limit hold a place at once when many threads want on
     threads.emplace_back(work);
   for (auto& each : threads)
     each.join();
-  CHECK(times == 3000);
+  CHECK(times == 30000);
   CHECK(most <= 2);
+}
+
+TEST_CASE("a place is passed on after a while to who is in line, and kept when nobody is") {
+  concurrency_limit limit{1};
+  auto granted = 0;
+  concurrency_limit::place mine{limit, [] {}};
+  concurrency_limit::place other{limit, [&granted] { ++granted; }};
+  CHECK(mine.acquire());
+  mine.pass_on();
+  CHECK(mine.held());
+  CHECK_FALSE(other.acquire());
+  auto begin = std::chrono::steady_clock::now();
+  while (mine.held())
+    mine.pass_on();
+  CHECK(std::chrono::steady_clock::now() - begin >= concurrency_limit::time_slice);
+  CHECK(granted == 1);
+  CHECK(other.held());
+  CHECK_FALSE(mine.acquire());
+  other.release();
+  CHECK(mine.held());
+}
+
+TEST_CASE("a place that is passed on when there are fewer of them goes") {
+  concurrency_limit limit{2};
+  concurrency_limit::place a{limit, [] {}};
+  concurrency_limit::place b{limit, [] {}};
+  CHECK(a.acquire());
+  CHECK(b.acquire());
+  limit.set_places(1);
+  a.pass_on();
+  CHECK_FALSE(a.held());
+  b.pass_on();
+  CHECK(b.held());
 }
 
 TEST_CASE("more places are given to those in line at once, without anybody leaving") {
