@@ -39,7 +39,10 @@ caf::behavior async_state::make_behavior() {
       calls_.add(core::run{jobs});
       work();
     },
-    [this](wake_atom) { work(); },
+    [this](wake_atom) {
+      coming_back_ = false;
+      work();
+    },
     [this](tick_atom) {
       ticking_ = false;
       calls_.expire();
@@ -54,24 +57,34 @@ void async_state::retire() {
   work();
 }
 
-/// Begins what may begin and takes what has ended, until there is nothing to do.
+/// Takes what has ended and begins what may begin. While calls come back it does not rest but looks
+/// again when it is its turn: more are likely to have come by then, and need not wake it.
 void async_state::work() {
   inbox_->begin_work();
-  do {
-    take_answers();
-    calls_.go_on();
-  } while (!inbox_->rest());
+  auto news = take_answers();
+  calls_.go_on();
+  give_kept_places_back();
   leave_line();
   report();
+  if (news || !inbox_->rest())
+    come_back();
   tick_when_due();
   if (retiring_ && calls_.under_way() == 0)
     self_->quit();
 }
 
-void async_state::take_answers() {
+void async_state::come_back() {
+  if (!std::exchange(coming_back_, true))
+    tell(*self_, caf::actor_cast<caf::actor>(self_), wake_atom_v);
+}
+
+/// True: there were some.
+bool async_state::take_answers() {
+  auto any = false;
   auto report_at = steady_clock::now() + report_interval;
   for (auto* calls = inbox_->take(); calls != nullptr; calls = inbox_->take())
     while (calls != nullptr) {
+      any = true;
       std::unique_ptr<detail::job> call{calls};
       calls = call->next;
       calls_.answered(std::move(call));
@@ -81,6 +94,7 @@ void async_state::take_answers() {
         report_at = steady_clock::now() + report_interval;
       }
     }
+  return any;
 }
 
 void async_state::report() {
@@ -103,6 +117,11 @@ void async_state::tick_when_due() {
 }
 
 bool async_state::acquire_place() {
+  if (!kept_.empty()) {
+    held_.push_back(std::move(kept_.back()));
+    kept_.pop_back();
+    return true;
+  }
   if (next_place_ == nullptr) {
     if (spare_.empty()) {
       next_place_ = std::make_unique<work::concurrency_limit::place>(
@@ -119,9 +138,19 @@ bool async_state::acquire_place() {
 }
 
 void async_state::release_place() {
-  held_.back()->release();
-  spare_.push_back(std::move(held_.back()));
+  auto place = std::move(held_.back());
   held_.pop_back();
+  place->pass_on();
+  (place->held() ? kept_ : spare_).push_back(std::move(place));
+}
+
+/// Those that no call needs now.
+void async_state::give_kept_places_back() {
+  for (auto& place : kept_) {
+    place->release();
+    spare_.push_back(std::move(place));
+  }
+  kept_.clear();
 }
 
 /// Gives up the place it waits for, or got meanwhile, when nobody needs it any more.

@@ -39,7 +39,9 @@ private:
 
   void retire();
   void work();
-  void take_answers();
+  bool take_answers();
+  void come_back();
+  void give_kept_places_back();
   void report();
   void tick_when_due();
   void leave_line();
@@ -50,13 +52,15 @@ private:
   uint32_t stage_;
   detail::stage_base& definition_;
   work::call_inbox_ptr inbox_;
-  place_ptr next_place_; ///< may be in line, then `in_line_`
-  std::vector<place_ptr> held_;
-  std::vector<place_ptr> spare_;
+  place_ptr next_place_;         ///< may be in line, then `in_line_`
+  std::vector<place_ptr> held_;  ///< by calls under way
+  std::vector<place_ptr> kept_;  ///< held for the next calls
+  std::vector<place_ptr> spare_; ///< not held
   core::key_calls calls_;
   core::work_memory_ptr memory_; ///< keeps the way back
   int64_t shown_running_ = 0;    ///< in the stage's meter
   bool in_line_ = false;
+  bool coming_back_ = false;
   bool ticking_ = false;
   bool retiring_ = false;
 };

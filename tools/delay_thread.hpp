@@ -1,16 +1,17 @@
 // A thread that answers the jobs of `keyloom work --processor async` after their delay, as the
-// event loop of an asynchronous library would. Any thread gives it jobs; the thread ends with it,
-// and what it still holds is answered before.
+// event loop of an asynchronous library would. Any thread gives it jobs, without a lock, and wakes
+// it when it sleeps; it ends with its object, and what it still holds is answered before.
 #pragma once
 
 #include "tools/delay_actor.hpp"
 
 #include <keyloom/completion.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
-#include <queue>
 #include <thread>
 #include <vector>
 
@@ -30,19 +31,28 @@ private:
     clock::time_point due;
     delay_job job;
     completion<int64_t> done;
-    bool operator<(const pending& other) const { return due > other.due; }
+    pending* next = nullptr;
+  };
+
+  struct later {
+    bool operator()(const std::unique_ptr<pending>& a, const std::unique_ptr<pending>& b) const {
+      return a->due > b->due;
+    }
   };
 
   void work();
-  void take_given(std::unique_lock<std::mutex>& lock);
-  void answer_due();
+  void rest();
+  void wake();
+  bool take_given();
+  bool answer_due();
   static void answer(pending& done);
 
-  std::priority_queue<pending> waiting_; // the thread's
-  std::mutex mutex_;
+  std::vector<std::unique_ptr<pending>> waiting_; ///< the thread's; a heap, the first due in front
+  std::atomic<pending*> given_ = nullptr;         ///< the newest, linked to earlier ones
+  std::atomic<bool> sleeping_ = false;
+  std::atomic<bool> stopped_ = false;
+  std::mutex mutex_; ///< of changed_
   std::condition_variable changed_;
-  std::vector<pending> given_; // guarded by mutex_, as below
-  bool stopped_ = false;
   std::thread thread_;
 };
 
