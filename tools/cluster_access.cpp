@@ -6,8 +6,6 @@
 #include <keyloom/errc.hpp>
 #include <keyloom/source_config.hpp>
 
-#include <caf/settings.hpp>
-
 #include <iostream>
 
 namespace keyloom::tools {
@@ -29,29 +27,32 @@ const kafka::properties& embedded_defaults() {
 }
 
 // Read as an event source reads it, so that one file serves all sub-commands.
-caf::expected<source_config> read_config_file(const std::string& path) {
-  source_config result;
+caf::error read_config_file(const std::string& path, caf::settings& content,
+                            source_config& settings) {
   if (path.empty())
-    return result;
-  auto content = actors::read_config_file(path);
-  if (!content)
-    return caf::make_error(errc::bad_config, "--config: " + describe(content.error()));
-  if (auto err = actors::read_settings(*content, result))
+    return {};
+  auto read = actors::read_config_file(path);
+  if (!read)
+    return caf::make_error(errc::bad_config, "--config: " + describe(read.error()));
+  content = std::move(*read);
+  if (auto err = actors::read_settings(content, settings))
     return caf::make_error(errc::bad_config, "--config: " + path + ": " + describe(err));
-  return result;
+  return {};
 }
 
 } // namespace
 
 caf::expected<cluster_access> cluster_access::open(const common_options& options) {
-  auto file = read_config_file(options.config_file);
-  if (!file)
-    return std::move(file.error());
   cluster_access result;
-  result.brokers_ = options.brokers.empty() ? file->brokers : options.brokers;
+  source_config file;
+  if (auto err = read_config_file(options.config_file, result.file_, file))
+    return err;
+  result.brokers_ = options.brokers.empty() ? file.brokers : options.brokers;
   result.kafka_ = options.kafka;
-  result.kafka_.merge(file->kafka);
-  result.timeout_ = options.timeout;
+  result.kafka_.merge(file.kafka);
+  result.timeout_ = file.connect_timeout;
+  if (options.timeout)
+    result.timeout_ = *options.timeout;
   if (result.brokers_ == "embedded") {
     auto started = embedded_broker::start();
     if (!started)

@@ -10,6 +10,7 @@
 #include <keyloom/embedded_broker.hpp>
 
 #include <caf/expected.hpp>
+#include <caf/settings.hpp>
 
 #include <memory>
 #include <optional>
@@ -21,11 +22,14 @@ class cluster_access {
 public:
   /// Starts the embedded broker when asked for it and waits until a broker answers; errors:
   /// errc::bad_config for a property the client does not take or a configuration file that cannot
-  /// be read, errc::broker_unreachable after the timeout.
+  /// be read or says something wrong, errc::broker_unreachable after the timeout.
   static caf::expected<cluster_access> open(const common_options& options);
 
   cluster_access(cluster_access&&) noexcept = default;
   cluster_access& operator=(cluster_access&&) noexcept = delete;
+
+  /// What the configuration file says; empty without one. Its settings are right.
+  const caf::settings& file() const { return file_; }
 
   /// HOST:PORT[,...] to connect to, never "embedded".
   const std::string& brokers() const { return brokers_; }
@@ -56,6 +60,7 @@ private:
   // The broker is the first member: it ends after the client that is connected to it.
   std::optional<embedded_broker> embedded_;
   std::unique_ptr<kafka::cluster> cluster_;
+  caf::settings file_;
   std::string brokers_;
   kafka::properties kafka_;
   std::chrono::milliseconds timeout_{0};

@@ -4,6 +4,7 @@
 #include "runtime/kafka/properties.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace keyloom::tools {
@@ -13,8 +14,8 @@ struct common_options {
   bool json = false;   ///< one JSON object on stdout instead of text
   kafka::properties
     kafka; ///< librdkafka properties as given with --kafka; they win over the file's
-  std::chrono::seconds timeout{30};
-  std::string config_file; ///< keyloom { brokers = "...", kafka { ... } }; empty: none
+  std::optional<std::chrono::seconds> timeout; ///< none: the file's connect.timeout, or 30 s
+  std::string config_file;                     ///< keyloom { ... }; empty: none
 };
 
 } // namespace keyloom::tools

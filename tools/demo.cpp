@@ -6,6 +6,7 @@
 #include "tools/demo_check.hpp"
 #include "tools/demo_source.hpp"
 #include "tools/demo_table.hpp"
+#include "tools/file_settings.hpp"
 #include "tools/loader.hpp"
 #include "tools/report.hpp"
 
@@ -119,17 +120,27 @@ caf::expected<demo_input> read_input(const demo_options& options) {
   return demo_input{std::move(*legs), *tail_column, std::move(*planes)};
 }
 
+/// The defaults, and over them the configuration file, as far as the demo leaves a choice.
+caf::expected<source_config> make_config(const cluster_access& access, const names& topics) {
+  for (const auto* name : {"group", "topic", "topics", "pattern", "skip-headers"})
+    if (caf::get_if(&access.file(), std::string{"keyloom."} + name) != nullptr)
+      return caf::make_error(errc::bad_config,
+                             std::string{"--config: keyloom."} + name
+                               + " is not for the demo, which makes topics and a group of its own "
+                                 "and needs the headers; leave it out");
+  source_config cfg{.group = topics.group, .topic = topics.legs};
+  if (auto err = use_file(access, cfg))
+    return err;
+  return cfg;
+}
+
 /// Looks up the aircraft of every leg in the topic; what the source showed in the end.
-caf::expected<source_state> look_up_all(cluster_access& access, const demo_options& options,
+caf::expected<source_state> look_up_all(actors::program_config& caf_config,
+                                        const source_config& cfg, const demo_options& options,
                                         const demo_input& input, const names& topics,
                                         actors::stop_signal& stop) {
-  actors::program_config caf_config;
   caf::actor_system system{caf_config};
   caf::actor_ostream::redirect_all(system, "/dev/stderr"); // stdout belongs to the report
-  source_config cfg{.group = topics.group, .topic = topics.legs};
-  cfg.brokers = access.brokers();
-  cfg.kafka = access.kafka();
-  cfg.connect_timeout = access.timeout();
   demo_source source{system,      cfg,          input.legs.base_name(),
                      topics.done, input.planes, std::chrono::milliseconds{options.lookup_ms}};
   if (auto err = source.source().start())
@@ -149,6 +160,12 @@ int run_demo(const demo_options& options) {
   if (!access)
     return fail(access.error());
   names topics{access->embedded() == nullptr};
+  auto settings = make_config(*access, topics);
+  if (!settings)
+    return fail(settings.error());
+  actors::program_config caf_config;
+  if (auto err = use_file(options.common, caf_config))
+    return fail(err);
   for (auto& topic : {topics.legs, topics.done})
     if (auto err = access->ensure_topic(topic, partitions))
       return fail(err);
@@ -158,7 +175,7 @@ int run_demo(const demo_options& options) {
               << options.lookup_ms << " ms a look-up" << std::endl;
   if (auto err = load_legs(*access, options, topics.legs, stop))
     return fail(err);
-  auto state = look_up_all(*access, options, *input, topics, stop);
+  auto state = look_up_all(caf_config, *settings, options, *input, topics, stop);
   if (!state)
     return fail(state.error());
   auto found = check_demo(*access, topics.done, input->legs, input->tail_column);

@@ -93,13 +93,14 @@ void add_common(CLI::App& app, common_options& into, const std::string& default_
     })
     ->type_name("KEY=VALUE")
     ->allow_extra_args(false);
-  add_text(app, "--config", into.config_file, "FILE",
-           "configuration file: keyloom { brokers = \"...\", kafka { \"key\" = \"value\" } }; keys "
-           "with dots need the quotes");
+  add_text(
+    app, "--config", into.config_file, "FILE",
+    "configuration file, as docs/configuration.md says: keyloom { brokers = \"...\", kafka { "
+    "security.protocol = \"SSL\" } }; options win over it");
   app
     .add_option_function<int64_t>(
       "--timeout", [&into](int64_t s) { into.timeout = std::chrono::seconds{s}; },
-      "how long to wait for a broker, in seconds; default 30")
+      "how long to wait for a broker, in seconds; default connect.timeout of the file, or 30")
     ->check([](const std::string& text) { return check_number<int64_t>(text, 1, 3600); })
     ->type_name("S");
   app.add_flag("--json", into.json, "report as one JSON object on stdout");
@@ -261,11 +262,14 @@ runner add_work(CLI::App& app) {
              "limits for a kind of work; default standard")
     ->excludes(concurrency);
   add_choice(app, "--on-error", o->on_error, {"stop", "skip"},
-             "a record that fails stops its partition, or is skipped; default stop");
+             "a record that fails stops its partition, or is skipped; default that of the file, or "
+             "stop");
   add_choice(app, "--output-order", o->output_order, {"by_key", "by_event", "none"},
-             "order of the outputs; default by_key");
-  add_choice(app, "--key-turns", o->key_turns, {"automatic", "interleaved", "serial"},
-             "when the handler of a key's next record runs; default automatic: interleaved");
+             "order of the outputs; default that of the file, or by_key");
+  add_choice(
+    app, "--key-turns", o->key_turns, {"automatic", "interleaved", "serial"},
+    "when the handler of a key's next record runs; default that of the file, or automatic: "
+    "interleaved");
   app.add_flag("--until-end", o->until_end,
                "end when the group has committed what was the topic's end at the start");
   add_common(app, o->common, {});

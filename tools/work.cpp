@@ -4,6 +4,7 @@
 #include "actors/stop_signal.hpp"
 #include "tools/cluster_access.hpp"
 #include "tools/delay_actor.hpp"
+#include "tools/file_settings.hpp"
 #include "tools/progress.hpp"
 #include "tools/report.hpp"
 #include "tools/work_source.hpp"
@@ -111,6 +112,31 @@ nlohmann::ordered_json make_report(const source_state& state, const latency_hist
   return report;
 }
 
+/// The defaults, over them the configuration file, over that the command line.
+caf::expected<source_config> make_config(const cluster_access& access,
+                                         const work_options& options) {
+  source_config cfg;
+  cfg.skip_headers = true; // nothing is routed by type, and outputs have headers of their own
+  if (auto err = use_file(access, cfg))
+    return err;
+  cfg.group = options.group;
+  cfg.topic = options.topic;
+  cfg.topics.clear();
+  cfg.pattern.clear();
+  if (!options.on_error.empty())
+    cfg.on_error = options.on_error == "skip" ? failure_action::skip
+                                              : failure_action::stop_partition;
+  if (!options.output_order.empty())
+    cfg.output_order = options.output_order == "by_key"     ? output_order::by_key
+                       : options.output_order == "by_event" ? output_order::by_event
+                                                            : output_order::none;
+  if (!options.key_turns.empty())
+    cfg.key_turns = options.key_turns == "serial"        ? key_turns::serial
+                    : options.key_turns == "interleaved" ? key_turns::interleaved
+                                                         : key_turns::automatic;
+  return cfg;
+}
+
 caf::error prepare_topics(cluster_access& access, const work_options& options) {
   auto partitions = access.partition_count(options.topic);
   if (!partitions)
@@ -138,17 +164,22 @@ int run_work(const work_options& options) {
   auto access = cluster_access::open(options.common);
   if (!access)
     return fail(access.error());
+  auto settings = make_config(*access, options);
+  if (!settings)
+    return fail(settings.error());
+  caf::init_global_meta_objects<caf::id_block::keyloom_tools>();
+  actors::program_config cfg;
+  if (auto err = use_file(options.common, cfg))
+    return fail(err);
   if (auto err = prepare_topics(*access, options))
     return fail(err);
   auto marks = access->cluster().query_watermarks(options.topic, access->timeout());
   if (!marks)
     return fail(marks.error());
   end_watch ends{*access, options, std::move(*marks)};
-  caf::init_global_meta_objects<caf::id_block::keyloom_tools>();
-  actors::program_config cfg;
   caf::actor_system system{cfg};
   caf::actor_ostream::redirect_all(system, "/dev/stderr"); // stdout belongs to the report
-  work_source worker{system, options, access->brokers(), access->kafka()};
+  work_source worker{system, options, std::move(*settings)};
   auto cpu = cpu_seconds();
   if (auto err = worker.source().start())
     return fail(err);

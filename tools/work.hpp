@@ -24,9 +24,10 @@ struct work_options {
   double fail_rate = 0;          ///< fraction of attempts that fail
   double straggler_fraction = 0; ///< fraction of jobs that take straggler_ms instead
   int64_t straggler_ms = 0;
-  std::string on_error = "stop";       ///< stop, skip
-  std::string output_order = "by_key"; ///< by_key, by_event, none
-  std::string key_turns = "automatic"; ///< automatic, interleaved, serial
+  // Empty: what the configuration file says, or the default.
+  std::string on_error;     ///< stop, skip
+  std::string output_order; ///< by_key, by_event, none
+  std::string key_turns;    ///< automatic, interleaved, serial
   bool until_end = false;
 };
 

@@ -53,31 +53,10 @@ caf::error on_purpose() {
   return caf::make_error(errc::processor_failed, "failed on purpose (--fail-rate)");
 }
 
-source_config make_config(const work_options& options, const std::string& brokers,
-                          const std::map<std::string, std::string>& kafka) {
-  source_config cfg{.group = options.group, .topic = options.topic};
-  cfg.brokers = brokers;
-  cfg.kafka = kafka;
-  cfg.connect_timeout = options.common.timeout;
-  cfg.skip_headers = true; // nothing is routed by type, and outputs have headers of their own
-  cfg.on_error = options.on_error == "skip" ? failure_action::skip : failure_action::stop_partition;
-  if (options.output_order == "by_event")
-    cfg.output_order = output_order::by_event;
-  else if (options.output_order == "none")
-    cfg.output_order = output_order::none;
-  if (options.key_turns == "serial")
-    cfg.key_turns = key_turns::serial;
-  else if (options.key_turns == "interleaved")
-    cfg.key_turns = key_turns::interleaved;
-  return cfg;
-}
-
 } // namespace
 
-work_source::work_source(caf::actor_system& system, const work_options& options,
-                         const std::string& brokers,
-                         const std::map<std::string, std::string>& kafka)
-  : options_(options), source_(system, make_config(options, brokers, kafka)) {
+work_source::work_source(caf::actor_system& system, const work_options& options, source_config cfg)
+  : options_(options), source_(system, std::move(cfg)) {
   if (options.processor == "compute")
     add_compute();
   else if (options.processor == "blocking")

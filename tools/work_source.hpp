@@ -17,8 +17,7 @@ namespace keyloom::tools {
 class work_source {
 public:
   /// `options` must outlive the source.
-  work_source(caf::actor_system& system, const work_options& options, const std::string& brokers,
-              const std::map<std::string, std::string>& kafka);
+  work_source(caf::actor_system& system, const work_options& options, source_config cfg);
 
   event_source<>& source() { return source_; }
   const latency_histogram& latency() const { return latency_; }

@@ -5,6 +5,8 @@ import collections
 import csv
 import gzip
 import json
+import pathlib
+import tempfile
 import unittest
 
 from program import DATA, keyloom, report
@@ -33,6 +35,17 @@ class Demo(unittest.TestCase):
         self.assertIn("0 lost, 0 twice, 0 out of", result.stdout)
         with self.assertRaises(json.JSONDecodeError):
             json.loads(result.stdout)
+
+    def test_the_configuration_file_is_used_as_far_as_it_concerns_the_demo(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "keyloom.conf"
+            path.write_text("keyloom { credit = 50 }")
+            numbers = report(keyloom("demo", "--json", "--lookup-ms", 0, "--config", path))
+            self.assertLessEqual(numbers["in_flight_max"], 4 * 50)
+            path.write_text('keyloom { group = "mine" }')
+            result = keyloom("demo", "--config", path)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn("keyloom.group", result.stderr)
 
     def test_a_file_that_is_not_there_is_named(self):
         result = keyloom("demo", "--csv", "no-such-file.csv")

@@ -2,7 +2,9 @@
 """What `keyloom work` promises: every record worked on once, keys in order, offsets committed, errors told."""
 
 import json
+import pathlib
 import signal
+import tempfile
 import unittest
 
 from program import embedded_broker, keyloom, new_topic, produce, real_broker, records_of, report, started, wait_until_catches
@@ -117,6 +119,35 @@ class Work(unittest.TestCase):
             self.assertEqual(numbers["records"], 1000)
             self.assertGreater(numbers["skipped"], 0)
         self.each_broker(test)
+
+    def test_the_configuration_file_wins_over_defaults_and_options_over_the_file(self):
+        with embedded_broker() as address, tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "keyloom.conf"
+            path.write_text('keyloom {\n  on-error = "skip"\n  credit = 10\n  topic = "elsewhere"\n  group = "others"\n'
+                            '  log.level = "error"\n}\n')
+            topic = self.load(address, 500, 20)
+            fails = ["--processor", "compute", "--fail-rate", 0.5]
+            result = self.work(address, topic, "--config", path, *fails)
+            numbers = report(result)
+            self.assertEqual(numbers["records"], 500)
+            self.assertGreater(numbers["skipped"], 0)
+            self.assertLessEqual(numbers["in_flight_max"], 4 * 10)
+            self.assertEqual(result.stderr, "")
+            self.work(address, topic, "--config", path, "--on-error", "stop", *fails, code=1)
+            quiet = pathlib.Path(folder) / "quiet.conf"
+            quiet.write_text('keyloom { log.level = "off" }\ncaf { scheduler { max-threads = 1 } }\n')
+            self.assertEqual(self.work(address, topic, "--config", quiet).stderr, "")
+
+    def test_a_wrong_configuration_file_is_wrong_usage(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "keyloom.conf"
+            for text, said in (("keyloom { credits = 5 }", "keyloom.credit"), ("keyloom { credit = 0 }", "1 to"),
+                               ('keyloom { on-error = "panic" }', "stop, stop_source, skip"),
+                               ('caf { scheduler { max-threads = "some" } }', "max-threads")):
+                path.write_text(text)
+                result = keyloom("work", "--brokers", "embedded", "--topic", "t", "--group", "g", "--config", path)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(said, result.stderr)
 
     def test_a_second_run_of_a_group_finds_nothing_to_do(self):
         def test(address):
