@@ -1,41 +1,77 @@
 #include "actors/stop_signal.hpp"
 
-#include <atomic>
 #include <cerrno>
+#include <mutex>
+#include <thread>
 #include <unistd.h>
 
 namespace keyloom::actors {
 
 namespace {
 
-std::atomic<sem_t*> to_wake = nullptr;
+std::atomic<stop_signal*> first
+  = nullptr; // the list; handlers read it, who changes it has the lock
+std::atomic<int> handlers_running = 0;
 std::atomic<int> signals_seen = 0;
+
+std::mutex list_mutex;
+struct sigaction old_interrupt; // guarded by list_mutex, as below
+struct sigaction old_terminate;
 
 extern "C" void on_stop_signal(int number) {
   if (signals_seen.fetch_add(1) > 0)
     _exit(128 + number);
-  if (auto* waiting = to_wake.load())
-    sem_post(waiting);
+  ++handlers_running;
+  for (auto* each = first.load(); each != nullptr; each = each->next())
+    each->raise();
+  --handlers_running;
+}
+
+void install_handlers() {
+  signals_seen = 0;
+  struct sigaction action {};
+  action.sa_handler = on_stop_signal;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &old_interrupt);
+  sigaction(SIGTERM, &action, &old_terminate);
+}
+
+void restore_handlers() {
+  sigaction(SIGINT, &old_interrupt, nullptr);
+  sigaction(SIGTERM, &old_terminate, nullptr);
 }
 
 } // namespace
 
 stop_signal::stop_signal() {
   sem_init(&semaphore_, 0, 0);
-  to_wake = &semaphore_;
-  signals_seen = 0;
-  struct sigaction action {};
-  action.sa_handler = on_stop_signal;
-  action.sa_flags = SA_RESTART;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &old_interrupt_);
-  sigaction(SIGTERM, &action, &old_terminate_);
+  std::lock_guard guard{list_mutex};
+  auto alone = first == nullptr;
+  next_ = first.load();
+  first = this;
+  if (alone)
+    install_handlers();
+  else if (signals_seen > 0)
+    raise(); // one came while the others run down: it is for this one, too
 }
 
 stop_signal::~stop_signal() {
-  sigaction(SIGINT, &old_interrupt_, nullptr);
-  sigaction(SIGTERM, &old_terminate_, nullptr);
-  to_wake = nullptr;
+  {
+    std::lock_guard guard{list_mutex};
+    if (first == this) {
+      first = next_.load();
+    } else {
+      auto* before = first.load();
+      while (before->next_ != this)
+        before = before->next_;
+      before->next_ = next_.load();
+    }
+    if (first == nullptr)
+      restore_handlers();
+  }
+  while (handlers_running > 0) // on another thread, and it may be about to raise this one
+    std::this_thread::yield();
   sem_destroy(&semaphore_);
 }
 

@@ -1,10 +1,12 @@
 // SIGINT and SIGTERM for what ends cleanly, `event_source::run` and the program's sub-commands: the
 // first one is something to wait for or to ask for, a second one ends the process at once, whatever
-// it is doing. Signal handlers need a place every handler can reach, so one object may exist at a
-// time; the old handlers come back when it goes. `raise` may be called from any thread, the rest by
-// the owner's.
+// it is doing. Every object that exists sees the first one: several sources may run at once. Signal
+// handlers need a place every handler can reach, so the objects are in one list for the process;
+// the old handlers come back when the last one goes. `raise` may be called from any thread, the
+// rest by the owner's.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <semaphore.h>
@@ -30,13 +32,15 @@ public:
   /// Wakes `wait` without a signal.
   void raise();
 
+  /// The next object in the process's list. For the signal handler.
+  stop_signal* next() const { return next_; }
+
 private:
   bool seen(int result);
 
   sem_t semaphore_;
   bool raised_ = false;
-  struct sigaction old_interrupt_ {};
-  struct sigaction old_terminate_ {};
+  std::atomic<stop_signal*> next_ = nullptr;
 };
 
 } // namespace keyloom::actors

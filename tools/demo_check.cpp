@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <set>
 
 namespace keyloom::tools {
@@ -21,7 +22,7 @@ std::string leg_of(const nlohmann::ordered_json& value) {
 } // namespace
 
 caf::expected<demo_findings> check_demo(cluster_access& access, const std::string& out,
-                                        const csv_table& legs, size_t key_column) {
+                                        const csv_table& legs, size_t key_column, uint64_t done) {
   demo_findings result;
   verification compare;
   std::set<std::string_view> tails;
@@ -48,6 +49,10 @@ caf::expected<demo_findings> check_demo(cluster_access& access, const std::strin
   if (err)
     return err;
   result.verified = compare.finish();
+  auto missing = result.verified.lost;
+  result.verified.lost = std::min<size_t>(missing,
+                                          done - std::min<size_t>(done, result.verified.seen));
+  result.left = missing - result.verified.lost;
   return result;
 }
 

@@ -6,7 +6,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
 #include <set>
+#include <thread>
+
+#include <unistd.h>
 
 using namespace keyloom;
 using namespace keyloom::test;
@@ -62,6 +66,24 @@ TEST_CASE("a signal in the middle of the work drains, commits and ends with 0: n
         CHECK(values[i] == std::to_string(i));
     }
   });
+}
+
+TEST_CASE("two sources that run at once in one process both end on a signal") {
+  auto broker = test_broker::embedded();
+  source_fixture with{broker};
+  std::vector<std::unique_ptr<event_source<>>> sources;
+  std::vector<std::thread> threads;
+  std::vector<int> codes(2, -1);
+  for (auto& code : codes) {
+    auto& source
+      = *sources.emplace_back(copying_source(with, broker.new_topic(1), "never-written"));
+    threads.emplace_back([&] { code = source.run(); });
+  }
+  REQUIRE(eventually([&] { return sources[0]->state().running && sources[1]->state().running; }));
+  kill(getpid(), SIGTERM);
+  for (auto& each : threads)
+    each.join();
+  CHECK(codes == std::vector<int>{0, 0});
 }
 
 TEST_CASE("a second signal ends the program at once, whatever it waits for") {

@@ -6,10 +6,11 @@ import csv
 import gzip
 import json
 import pathlib
+import signal
 import tempfile
 import unittest
 
-from program import DATA, keyloom, report
+from program import DATA, keyloom, report, started, wait_until_catches
 
 
 class Demo(unittest.TestCase):
@@ -28,6 +29,20 @@ class Demo(unittest.TestCase):
         self.assertEqual((numbers["lost"], numbers["duplicates"], numbers["out_of_order"]), (0, 0, 0))
         self.assertEqual(late[numbers["worst"]["tail"]], numbers["worst"]["delay_min"])
         self.assertEqual(numbers["worst"]["delay_min"], max(late.values()))
+
+    def test_interrupted_it_reports_what_it_did_and_what_is_left(self):
+        process = started("demo", "--json", "--lookup-ms", 200)
+        wait_until_catches(process, signal.SIGINT)
+        while "assigned" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, err)
+        numbers = json.loads(out)
+        self.assertEqual((numbers["lost"], numbers["duplicates"], numbers["out_of_order"]), (0, 0, 0))
+        self.assertGreater(numbers["left"], 0)
+        with gzip.open(DATA / "legs-2013-01.csv.gz", "rt", encoding="utf-8") as file:
+            self.assertEqual(numbers["records"] + numbers["left"], sum(1 for _ in csv.DictReader(file)))
 
     def test_people_get_a_summary(self):
         result = keyloom("demo", "--lookup-ms", 0)
