@@ -1,4 +1,4 @@
-#include "tests/fakes/partition_rig.hpp"
+#include "tests/fakes/add_stage.hpp"
 
 #include <keyloom/event_source.hpp>
 

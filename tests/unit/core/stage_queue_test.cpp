@@ -1,4 +1,6 @@
-#include "tests/fakes/partition_rig.hpp"
+#include "runtime/core/stage_queue.hpp"
+#include "tests/fakes/add_stage.hpp"
+#include "tests/fakes/fake_runs.hpp"
 
 #include <catch2/catch.hpp>
 
