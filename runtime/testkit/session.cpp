@@ -1,5 +1,7 @@
 #include "runtime/testkit/session.hpp"
 
+#include "runtime/work/home_gate.hpp"
+
 namespace keyloom::rig {
 
 namespace {
@@ -233,8 +235,9 @@ void session::assign(int32_t partition) {
   to.now = std::make_unique<assignment>(around, partition, start, ++epochs_);
   to.stop_reason.clear();
   ++*to.living;
-  to.now->core().memory()->returns_to(way_back_);
-  to.now->core().memory()->on_gone([living = to.living] { --*living; });
+  auto& memory = to.now->core().memory();
+  memory->returns_to(way_back_, std::make_shared<work::home_gate>(*memory));
+  memory->on_gone([living = to.living] { --*living; });
   commits_.add(partition, start);
 }
 

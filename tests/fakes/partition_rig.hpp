@@ -7,6 +7,7 @@
 // tested with kit_rig.hpp. Define `source` first, then `start`.
 #pragma once
 
+#include "runtime/work/home_gate.hpp"
 #include "tests/fakes/add_stage.hpp"
 #include "tests/fakes/batches.hpp"
 #include "tests/fakes/fake_clock.hpp"
@@ -53,7 +54,8 @@ struct partition_rig {
     core = std::make_unique<core::partition>(
       "topic", 0, position, core::partition::shared{source, totals, std::span{meters.get(), count}},
       meter, core::partition::ports{runs, outputs, intake, incidents, clock});
-    core->memory()->returns_to(back);
+    auto& memory = core->memory();
+    memory->returns_to(back, std::make_shared<work::home_gate>(*memory));
     core->open();
   }
 
