@@ -156,6 +156,23 @@ TEST_CASE("the completion of a turn that failed completes nothing, called before
   CHECK(rig.core().drained());
 }
 
+TEST_CASE("the finalizer of a turn that failed goes with the turn, though its completion is kept") {
+  fakes::kit_rig rig{{.on_error = failure_action::skip}};
+  std::vector<job_completion> kept;
+  auto needed = std::make_shared<int>(0);
+  std::weak_ptr<int> there = needed;
+  rig.source.on_default([&](context<>& ctx, const record&) -> outcome {
+    kept.push_back(ctx.job_complete([mine = std::exchange(needed, nullptr)](context<>&) {
+      return mine == nullptr ? complete : incomplete;
+    }));
+    return {errc::decode_failed, "not a number"};
+  });
+  rig.start();
+  rig.kit->feed({.key = "k"});
+  CHECK(there.expired());
+  CHECK(kept.at(0)());
+}
+
 TEST_CASE(
   "an event whose completion is never called stays open, and nothing after it is committed") {
   hand_rig rig;

@@ -123,6 +123,25 @@ TEST_CASE("the passes behind a job are over after its finalizer, in order, befor
   CHECK(rig.kit->values() == values{"0", "1", "2"});
   rig.work().next().run();
   CHECK(rig.kit->values() == values{"0", "1", "2", "3", "4"});
+  CHECK(rig.session().stage_meter(0).jobs == 0); // nor do they count any more
+}
+
+TEST_CASE("an event with passes and jobs in several stages is complete when all are over") {
+  fakes::kit_rig rig;
+  auto first = rig.source.stage<int, void>("first", blocking([](std::string_view, int&) {}));
+  auto second = rig.source.stage<int, void>("second", blocking([](std::string_view, int&) {}));
+  rig.source.on_default([=](context<>& ctx, const record& rec) {
+    if (rec.offset == 0)
+      return first.schedule(ctx, rec.key, 1);
+    first.pass(ctx, rec.key);
+    return second.schedule(ctx, rec.key, 1);
+  });
+  rig.start();
+  rig.kit->feed_batch({{"k", ""}, {"k", ""}});
+  rig.kit->stage<int, void>("first").next().run(); // the pass behind it is over, too
+  CHECK(rig.kit->committable() == 1);
+  rig.kit->stage<int, void>("second").next().run();
+  CHECK(rig.kit->committable() == 2);
 }
 
 TEST_CASE("a turn may pass and schedule in the same stage, in this order or the other") {

@@ -302,3 +302,61 @@ TEST_CASE("unordered, a blocking call that timed out keeps nobody") {
   kit.run();
   CHECK(kit.values() == values{"1 timed out", "2 is done"});
 }
+
+TEST_CASE("what comes after a job that timed out is a job like any other") {
+  auto kind = GENERATE(processor_kind::blocking, processor_kind::async, processor_kind::actor);
+  fixture with{kind};
+  testkit kit{with.source};
+  kit.feed({.key = "a", .value = "1"});
+  auto late = work_in(kit).next();
+  kit.advance(timeout);
+  late.answer("too late");
+  kit.feed({.key = "a", .value = "2"}); // in the place, and in the memory, of the first
+  work_in(kit).next().answer("2");
+  kit.feed({.key = "a", .value = "pass"}); // nothing is before it
+  CHECK(kit.values() == values{"1 timed out", "2", "pass"});
+  CHECK(state_in(kit).timed_out == 1);
+  CHECK(state_in(kit).late_answers == 1);
+  CHECK(state_in(kit).keys == 0);
+}
+
+TEST_CASE("the return of a late call lets in what its key's place kept out") {
+  test_system system;
+  event_source<> source{system, {.group = "g", .topic = "t"}};
+  std::vector<int64_t> handled;
+  auto stage = source.stage<int, void>(
+    "work", blocking([](std::string_view, int&) {}),
+    [](context<>&, std::string_view, int&, caf::expected<void>) { return complete; },
+    {.limits = {.concurrency = 9, .waiting_per_worker = 9, .concurrent_keys = 2},
+     .timeout = timeout});
+  source.on_default([&, stage](context<>& ctx, const record& rec) {
+    handled.push_back(rec.offset);
+    return stage.schedule(ctx, rec.key, 1);
+  });
+  testkit kit{source};
+  kit.feed({.key = "a"});
+  auto late = kit.stage<int, void>("work").next();
+  kit.advance(50ms);
+  kit.feed({.key = "b"});
+  kit.feed({.key = "c"});
+  kit.advance(50ms);
+  CHECK(kit.state().stages.at(0).timed_out == 1);
+  CHECK(handled == std::vector<int64_t>{0, 1}); // a's call keeps its place
+  late.answer();
+  CHECK(handled == std::vector<int64_t>{0, 1, 2});
+}
+
+TEST_CASE("I3: a lost partition's blocking call is waited for, however long it takes") {
+  fixture with;
+  testkit kit{with.source};
+  kit.feed({.key = "a", .value = "1"});
+  auto job = work_in(kit).next();
+  job.begin();
+  kit.lose();
+  kit.assign();
+  kit.advance(10 * timeout);
+  CHECK(kit.pending() == 0);
+  job.answer("too late");
+  CHECK(kit.pending() == 1);
+  CHECK(state_in(kit).timed_out == 0); // nobody waited for it
+}
