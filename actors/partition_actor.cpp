@@ -8,6 +8,7 @@
 #include "actors/poller.hpp"
 #include "actors/send.hpp"
 #include "runtime/kafka/producer.hpp"
+#include "runtime/work/home_gate.hpp"
 
 #include <caf/stateful_actor.hpp>
 
@@ -78,7 +79,7 @@ partition_actor_state::partition_actor_state(caf::event_based_actor* self, parti
     keys_(args_.shared->source->stages.size()) {
   auto& memory = core_.memory();
   returns_ = std::make_shared<actor_return>(caf::actor_cast<caf::actor>(self), memory.get());
-  memory->returns_to(returns_);
+  memory->returns_to(returns_, std::make_shared<work::home_gate>(*memory));
   memory->on_gone([source = args_.source, where = args_.start.where, epoch = args_.epoch] {
     post(source, memory_gone{where, epoch});
   });

@@ -48,6 +48,7 @@ private:
 /// to the topic `mileage`.
 inline void define(keyloom::event_source<ledger>& source, services outside) {
   using namespace keyloom;
+  using namespace std::chrono_literals;
   using context = context<ledger>;
 
   auto send = source.stage<report, void>(
@@ -83,7 +84,7 @@ inline void define(keyloom::event_source<ledger>& source, services outside) {
         return complete; // not in the registry
       return multiply.schedule(ctx, tail, {l.tailnum, l.distance_mi, *found});
     },
-    wide_network);
+    {.limits = wide_network, .timeout = 2s});
 
   source.on<leg>("legs-2013-01", json<leg>{}, [seats](context& ctx, leg l) -> outcome {
     if (l.tailnum.empty())

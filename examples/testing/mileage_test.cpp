@@ -11,6 +11,7 @@
 
 namespace {
 
+using namespace std::chrono_literals;
 using Catch::Matchers::Contains;
 using mileage::leg;
 using mileage::report;
@@ -75,6 +76,23 @@ TEST_CASE("a registry that does not answer stops the partition, and nothing is l
   CHECK(kit.state(0) == keyloom::lifecycle::stopped);
   CHECK_THAT(kit.stop_reason(), Contains("offset 0, key 'N1', stage 'seats': no connection"));
   CHECK(kit.committable() == 0);
+}
+
+TEST_CASE(
+  "a registry that takes too long stops the partition, and its late answer changes nothing") {
+  fixture with;
+  keyloom::testkit kit{with.source};
+  kit.feed(flown("N1", 100));
+  auto job = kit.stage<leg, int>("seats").next();
+  kit.advance(1999ms);
+  CHECK(kit.state(0) == keyloom::lifecycle::active);
+  kit.advance(1ms);
+  CHECK_THAT(kit.stop_reason(),
+             Contains("offset 0, key 'N1', stage 'seats'") && Contains("2000 ms"));
+  job.answer(3);
+  CHECK(kit.values().empty());
+  CHECK(kit.state().stages[0].name == "send");
+  CHECK(kit.state().stages[2].late_answers == 1);
 }
 
 TEST_CASE("whenever the process crashes, every leg is reported") {

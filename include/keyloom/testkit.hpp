@@ -17,6 +17,10 @@
 // same way. Chance, where `run` and `step` take it, comes from a seed. Works with any test
 // framework: a wrong use of the kit throws `testkit_error`, everything else is a value to check.
 //
+// Completions (`async(f)`, `context::job_complete`) may be called by any thread: from the test's
+// own the finalizer runs before that returns, unless it was in a turn, from others with the test's
+// next call of the kit.
+//
 // One thread. A kit refers to its source, which must not be changed or started meanwhile. Inside
 // handlers, finalizers and processors the kit must not be called.
 #pragma once
@@ -109,9 +113,11 @@ public:
   size_t pending() const;
 
   /// Does one thing of those that could happen next, chosen by the seed: calls a processor for a
-  /// key's next jobs, or acknowledges an output (test_acks::in_steps). Blocking and compute
-  /// functions are called here and now; a handler actor is played by what `answer_with` was given.
-  /// False when nothing is left to do.
+  /// key's next jobs, or acknowledges an output (test_acks::in_steps). Functions are called here
+  /// and now; an asynchronous one answers when its completion is fulfilled or dropped, now or
+  /// later. A handler actor is played by what `answer_with` was given. A blocking call that has
+  /// timed out returns, and its answer is dropped. False when nothing is left to do but what the
+  /// test itself holds (completions, and what it has begun).
   bool step();
 
   /// Steps until nothing is left to do, or `most` times. Returns how many it took.
@@ -119,7 +125,10 @@ public:
 
   // -- time --------------------------------------------------------------------------------------
 
-  /// Lets time pass: commits (every `commit_interval`), deadlines and retries happen when due.
+  /// Lets time pass: commits (every `commit_interval`), deadlines and retries happen when due. Jobs
+  /// that are not answered within their stage's timeout, from the moment on when they may be
+  /// answered, fail with errc::timed_out. Their key goes on, after a blocking call when it returns
+  /// (`test_job::answer`, `run`). Late answers count in `state().stages`.
   void advance(std::chrono::milliseconds by);
 
   std::chrono::steady_clock::time_point now() const;
@@ -161,7 +170,7 @@ public:
   /// The offset that a commit would name now: the lowest that is not out. Of an assigned partition.
   int64_t committable(int32_t partition = 0) const;
 
-  /// As `event_source::state`: counters, and each assigned partition.
+  /// As `event_source::state`: counters, each assigned partition and each stage.
   source_state state() const;
 
   /// `active`, `draining`, `stopped`, or `unassigned`.
@@ -247,7 +256,8 @@ private:
 };
 
 /// A job whose turn it is: nothing stands before it in its key. A handle: it may be kept, and says
-/// so when the job it stands for is gone.
+/// so when the job it stands for is gone. When the job has timed out it stands for the call, which
+/// goes on: what it is answered then is dropped.
 template <class Job, class Result>
 class test_job {
 public:
@@ -284,7 +294,8 @@ public:
     fail(caf::make_error(code, std::move(sentence)));
   }
 
-  /// Calls the stage's own function, or what `answer_with` was given.
+  /// Calls the stage's own function, or what `answer_with` was given. Once an asynchronous function
+  /// was called, its completion answers the job, and nobody else.
   void run() const { kit_->call(view_); }
 
   /// The handler actor died while it held the job: the job is tried once more, and fails with

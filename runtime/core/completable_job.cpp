@@ -1,26 +1,8 @@
 #include "runtime/core/completable_job.hpp"
 
-#include "runtime/core/work_memory.hpp"
-
 #include <keyloom/errc.hpp>
 
 namespace keyloom::core {
-
-void home_gate::bring(completable_job& j, caf::error reason) {
-  std::lock_guard guard{mutex_}; // until it is home, so that `close` waits for it
-  if (memory_ == nullptr)
-    return;
-  j.failure = std::move(reason);
-  run back;
-  back.memory = memory_;
-  back.append(j);
-  memory_->back().finished(std::move(back));
-}
-
-void home_gate::close() {
-  std::lock_guard guard{mutex_};
-  memory_ = nullptr;
-}
 
 caf::error completion::complete(caf::error reason) {
   auto before = state_.exchange(state::called);

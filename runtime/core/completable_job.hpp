@@ -3,8 +3,10 @@
 // assignment's `return_port` like a run, brought by the user's thread.
 //
 // The user's completion outlives everything it likes to: it knows the job by a pointer that it uses
-// only while the `home_gate` is open, which the partition closes before its memory may go. So a
-// completion that is kept for ever keeps nothing else, and no later assignment waits for it.
+// only while the assignment's `home_port` is open, which the partition closes before its memory may
+// go. So a completion that is kept for ever keeps nothing else, and no later assignment waits for
+// it. What is open while another thread closes it takes a lock: that is in runtime/work
+// (home_gate.hpp).
 #pragma once
 
 #include "runtime/core/return_port.hpp"
@@ -13,11 +15,11 @@
 #include <keyloom/job_completion.hpp>
 
 #include <atomic>
-#include <mutex>
+#include <functional>
+#include <memory>
 
 namespace keyloom::core {
 
-class work_memory;
 class completion;
 
 struct completable_job final : detail::job {
@@ -27,25 +29,21 @@ struct completable_job final : detail::job {
 };
 
 /// Lets jobs come home to one assignment, until it is closed. Any thread.
-class home_gate {
+class home_port {
 public:
-  explicit home_gate(work_memory& memory) : memory_(&memory) {}
+  virtual ~home_port() = default;
 
   /// Brings the job back to its partition, failed when there is a reason; nothing when closed.
-  void bring(completable_job& j, caf::error reason);
+  virtual void bring(completable_job& j, caf::error reason) = 0;
 
   /// Nobody comes home any more, and nobody is on the way when it returns.
-  void close();
-
-private:
-  std::recursive_mutex mutex_; // what comes home may complete another, or close: in a testkit
-  work_memory* memory_;        // guarded by mutex_; null: closed
+  virtual void close() = 0;
 };
 
 /// The one behind all copies of a `job_completion`. Any thread.
 class completion final : public detail::completion_state {
 public:
-  completion(std::shared_ptr<home_gate> home, completable_job& j)
+  completion(std::shared_ptr<home_port> home, completable_job& j)
     : home_(std::move(home)), job_(&j) {}
 
   caf::error complete(caf::error reason) override;
@@ -56,7 +54,7 @@ public:
 private:
   enum class state { open, called, cancelled };
 
-  std::shared_ptr<home_gate> home_;
+  std::shared_ptr<home_port> home_;
   completable_job* job_; // used while open only
   std::atomic<state> state_ = state::open;
 };

@@ -54,8 +54,6 @@ detail::job& work_memory::make_job(uint32_t stage) {
 }
 
 completable_job& work_memory::make_completable(std::function<outcome(detail::turn&)> finish) {
-  if (home_ == nullptr)
-    home_ = std::make_shared<home_gate>(*this);
   if (free_completables_ == nullptr) {
     free_completables_ = &completables_.emplace_back();
     free_completables_->stage = detail::job::no_stage;

@@ -34,8 +34,12 @@ public:
   /// No call that has not begun may begin, and no job that is done by hand comes back.
   void give_up();
 
-  /// Sets the way back; before the first job leaves.
-  void returns_to(std::shared_ptr<return_port> port) { back_ = std::move(port); }
+  /// Sets the ways back: of runs, before the first one leaves, and of jobs that are done by hand,
+  /// before the first one is made.
+  void returns_to(std::shared_ptr<return_port> port, std::shared_ptr<home_port> by_hand = nullptr) {
+    back_ = std::move(port);
+    home_ = std::move(by_hand);
+  }
 
   /// Called when the last reference is gone, on the thread that dropped it.
   void on_gone(std::function<void()> callback) { gone_ = std::move(callback); }
@@ -53,7 +57,7 @@ private:
   std::vector<detail::job*> free_jobs_; // by stage
   std::deque<completable_job> completables_;
   completable_job* free_completables_ = nullptr;
-  std::shared_ptr<home_gate> home_; // made for the first completable job
+  std::shared_ptr<home_port> home_; // null where no job is done by hand
   std::atomic<bool> given_up_ = false;
   std::shared_ptr<return_port> back_;
   std::function<void()> gone_;

@@ -29,6 +29,7 @@ void job_desk::to_key(uint32_t stage, uint32_t slot, core::run&& jobs) {
   check_slot(where, jobs);
   while (auto* j = jobs.take())
     add(where, *j);
+  begin_call(places_.at(where).jobs);
 }
 
 /// What a slot may hold, by its stage's mode.
@@ -61,9 +62,18 @@ void job_desk::key_idle(uint32_t stage, uint32_t slot) {
 std::vector<job_desk::waiting_job> job_desk::ready(uint32_t stage) const {
   std::vector<waiting_job> result;
   for (auto& [where, there] : places_)
-    if (where.stage == stage)
-      result.push_back(there.jobs.front());
+    if (auto& first = there.jobs.front();
+        where.stage == stage && first.job != nullptr && first.call == nullptr)
+      result.push_back(first);
   std::sort(result.begin(), result.end(), [](auto& a, auto& b) { return a.id < b.id; });
+  return result;
+}
+
+std::vector<job_desk::waiting_job> job_desk::under_way() const {
+  std::vector<waiting_job> result;
+  for (auto& [where, there] : places_)
+    if (auto& first = there.jobs.front(); first.begun || first.overdue != nullptr)
+      result.push_back(first);
   return result;
 }
 
@@ -80,31 +90,66 @@ std::vector<job_desk::waiting_job> job_desk::take(uint64_t id, size_t most) {
   auto& jobs = places_.at(where).jobs;
   std::vector<waiting_job> result;
   for (; result.size() < most && !jobs.empty(); jobs.pop_front()) {
-    result.push_back(jobs.front());
-    where_.erase(jobs.front().id);
+    forget(jobs.front());
+    result.push_back(std::move(jobs.front()));
   }
-  if (jobs.empty())
-    leave(where);
+  go_on(where);
   return result;
+}
+
+std::vector<job_desk::waiting_job> job_desk::take_overdue() {
+  if (deadlines_.empty() || deadlines_.begin()->first > clock_.now())
+    return {};
+  auto where = where_.at(deadlines_.begin()->second);
+  auto& stage = *source_.stages[where.stage];
+  auto& jobs = places_.at(where).jobs;
+  std::vector<waiting_job> result;
+  std::vector<detail::job*> together;
+  for (auto due = jobs.front().due; !jobs.empty() && jobs.front().due == due; jobs.pop_front()) {
+    forget(jobs.front());
+    together.push_back(jobs.front().job);
+    result.push_back(std::move(jobs.front()));
+  }
+  auto call = std::make_shared<overdue_call>(stage, together);
+  for (auto& each : result)
+    each.overdue = call;
+  if (stage.kind() == processor_kind::blocking) {
+    auto& first = result.front();
+    jobs.push_front({.id = first.id, .stage = where.stage, .begun = first.begun, .overdue = call});
+    where_.emplace(first.id, where);
+  }
+  go_on(where);
+  return result;
+}
+
+std::optional<core::steady_time> job_desk::next_deadline() const {
+  if (deadlines_.empty())
+    return std::nullopt;
+  return deadlines_.begin()->first;
 }
 
 void job_desk::drop_waiting() {
   for (size_t i = busy_.size(); i-- > 0;) {
     auto where = busy_[i];
     auto& jobs = places_.at(where).jobs;
-    auto kept = jobs.front().begun ? size_t{1} : size_t{0};
-    for (; jobs.size() > kept; jobs.pop_back())
-      where_.erase(jobs.back().id);
+    auto stays = jobs.front().begun || jobs.front().overdue != nullptr;
+    for (auto kept = stays ? size_t{1} : size_t{0}; jobs.size() > kept; jobs.pop_back())
+      forget(jobs.back());
     if (jobs.empty())
       leave(where);
   }
+}
+
+size_t job_desk::size() const {
+  auto is_overdue = [](auto& each) { return each.second.jobs.front().overdue != nullptr; };
+  return where_.size() - static_cast<size_t>(std::ranges::count_if(places_, is_overdue));
 }
 
 size_t job_desk::size(uint32_t stage) const {
   size_t result = 0;
   for (auto& [where, there] : places_)
     if (where.stage == stage)
-      result += there.jobs.size();
+      result += there.jobs.size() - (there.jobs.front().overdue != nullptr ? 1 : 0);
   return result;
 }
 
@@ -114,8 +159,32 @@ void job_desk::add(place where, detail::job& j) {
     it->second.index = busy_.size();
     busy_.push_back(where);
   }
-  it->second.jobs.push_back({next_id_, &j});
+  it->second.jobs.push_back({.id = next_id_, .stage = j.stage, .job = &j});
   where_.emplace(next_id_++, where);
+}
+
+/// The first of these jobs is ready: from now on its stage's timeout runs, unless it runs already.
+void job_desk::begin_call(std::deque<waiting_job>& jobs) {
+  auto& first = jobs.front();
+  auto& stage = *source_.stages[first.stage];
+  if (first.job == nullptr || first.due || stage.timeout().count() == 0)
+    return;
+  auto due = clock_.now() + stage.timeout();
+  for (auto& each : jobs) {
+    auto same_call = &each == &first
+                     || (stage.by_run() && each.job->key.data() != nullptr
+                         && each.job->key == first.job->key);
+    if (!same_call)
+      return;
+    each.due = due;
+    deadlines_.emplace(due, each.id);
+  }
+}
+
+void job_desk::forget(const waiting_job& gone) {
+  where_.erase(gone.id);
+  if (gone.due)
+    deadlines_.erase({*gone.due, gone.id});
 }
 
 uint64_t job_desk::lane_number(const detail::job& j) {
@@ -128,6 +197,14 @@ uint64_t job_desk::lane_number(const detail::job& j) {
   if (known == key_numbers_.end())
     known = key_numbers_.emplace(std::string{j.key}, key_numbers_.size()).first;
   return known->second;
+}
+
+/// Something was taken from the front of this place.
+void job_desk::go_on(place where) {
+  if (auto& jobs = places_.at(where).jobs; !jobs.empty())
+    begin_call(jobs);
+  else
+    leave(where);
 }
 
 void job_desk::leave(place where) {

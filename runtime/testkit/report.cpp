@@ -45,9 +45,13 @@ std::string testkit_base::describe() const {
   for (auto& seat : session_->seats())
     result += sentence_of(seat, number++);
   auto& stages = session_->source().stages;
-  for (uint32_t stage = 0; stage < stages.size(); ++stage)
+  for (uint32_t stage = 0; stage < stages.size(); ++stage) {
     if (auto ready = session_->ready_jobs(stage); !ready.empty())
       result += sentence_of(stages[stage]->name(), ready);
+    if (auto calls = session_->calls_under_way(stage); calls > 0)
+      result += "  stage '" + stages[stage]->name() + "' has calls under way: " + to_string(calls)
+                + "\n";
+  }
   return result;
 }
 

@@ -1,5 +1,9 @@
 #include "runtime/testkit/session.hpp"
 
+#include "runtime/work/home_gate.hpp"
+
+#include <caf/make_counted.hpp>
+
 namespace keyloom::rig {
 
 namespace {
@@ -20,10 +24,12 @@ session::session(std::shared_ptr<const core::plan> source, testkit_options optio
     random_(options.seed), next_commit_(now_ + source_->config.commit_interval),
     totals_(std::make_unique<core::source_meter>()),
     stage_meters_(std::make_unique<core::stage_meter[]>(source_->stages.size())) {
-  way_back_ = std::make_shared<way_back>([this] {
+  auto arrived = [this] {
     if (!acting_)
-      act([] {});
-  });
+      take_in();
+  };
+  way_back_ = std::make_shared<way_back>(arrived);
+  call_box_ = caf::make_counted<call_box>(arrived);
   for (auto& stage : source_->stages)
     limits_.push_back(stage->limits());
   for (int32_t number = 0; number < options_.partitions; ++number)
@@ -35,18 +41,36 @@ session::session(std::shared_ptr<const core::plan> source, testkit_options optio
 }
 
 session::~session() {
-  way_back_->close();
+  way_back_->parts.close();
+  call_box_->calls.close();
 }
 
+namespace {
+
+struct acting_guard {
+  explicit acting_guard(bool& flag) : acting(flag) { acting = true; }
+  acting_guard(const acting_guard&) = delete;
+  acting_guard& operator=(const acting_guard&) = delete;
+  ~acting_guard() { acting = false; }
+  bool& acting;
+};
+
+} // namespace
+
 void session::act(const std::function<void()>& what) {
-  struct guard {
-    explicit guard(bool& flag) : acting(flag) { acting = true; }
-    ~guard() { acting = false; }
-    bool& acting;
-  } const acting{acting_};
-  what();
-  settle();
+  {
+    acting_guard const acting{acting_};
+    what();
+    settle();
+  }
   check_faults();
+}
+
+/// Something came from elsewhere. Who brings it must not be thrown at: a fault is said by the next
+/// `act`.
+void session::take_in() {
+  acting_guard const acting{acting_};
+  settle();
 }
 
 std::chrono::system_clock::time_point session::wall_now() const {
@@ -71,7 +95,9 @@ void session::settle() {
       acknowledge_waiting();
     for (int32_t number = 0; number < options_.partitions; ++number)
       follow_up(seat_of(number), number);
-    if (!bring_back() && before == progress())
+    auto brought = bring_back();
+    brought |= bring_answers();
+    if (!brought && before == progress())
       break;
   }
   auto unsent = std::any_of(seats_.begin(), seats_.end(), [](const seat& each) {
@@ -101,7 +127,7 @@ void session::follow_limits() {
 
 /// Work that was done elsewhere.
 bool session::bring_back() {
-  auto arrived = way_back_->take();
+  auto arrived = way_back_->parts.take();
   for (auto& part : arrived)
     for (auto& each : seats_)
       if (each.now && each.now->core().memory() == part.memory) {
@@ -170,8 +196,13 @@ core::steady_time session::next_due() const {
   auto result = next_commit_;
   lower(result, retry_at_);
   for (auto& each : seats_)
-    if (each.now)
+    if (each.now) {
       lower(result, each.now->deadline);
+      lower(result, each.now->desk().next_deadline());
+    }
+  for (auto& [id, late] : late_)
+    if (late.memory != nullptr)
+      lower(result, late.waiting.due);
   return result;
 }
 
@@ -182,6 +213,7 @@ void session::come_due() {
       if (each.now && each.now->core().has_unsent())
         each.now->core().retry_unsent();
   }
+  time_out();
   if (now_ >= next_commit_) {
     next_commit_ = now_ + source_->config.commit_interval;
     commit();
@@ -233,8 +265,9 @@ void session::assign(int32_t partition) {
   to.now = std::make_unique<assignment>(around, partition, start, ++epochs_);
   to.stop_reason.clear();
   ++*to.living;
-  to.now->core().memory()->returns_to(way_back_);
-  to.now->core().memory()->on_gone([living = to.living] { --*living; });
+  auto& memory = to.now->core().memory();
+  memory->returns_to(way_back_, std::make_shared<work::home_gate>(*memory));
+  memory->on_gone([living = to.living] { --*living; });
   commits_.add(partition, start);
 }
 
@@ -259,9 +292,8 @@ void session::give_up(seat& of, int32_t number) {
   auto& now = *of.now;
   now.core().give_up();
   now.desk().drop_waiting();
-  for (uint32_t stage = 0; stage < source_->stages.size(); ++stage)
-    for (auto& begun : now.desk().ready(stage))
-      late_.emplace(begun.id, late_job{now.core().memory(), begun});
+  for (auto& each : now.desk().under_way())
+    late_.emplace(each.id, late_job{each, now.core().memory()});
   of.now = nullptr;
 }
 
@@ -274,6 +306,7 @@ void session::stop() {
 
 void session::crash() {
   late_.clear();
+  calls_.clear();
   producer_.forget();
   for (int32_t number = 0; number < options_.partitions; ++number) {
     auto& each = seat_of(number);
@@ -288,6 +321,7 @@ void session::crash() {
 void session::restart() {
   stopping_ = false;
   totals_ = std::make_unique<core::source_meter>();
+  stage_meters_ = std::make_unique<core::stage_meter[]>(source_->stages.size());
   skips_.clear();
   stops_.clear();
   for (int32_t number = 0; number < options_.partitions; ++number)
@@ -319,6 +353,8 @@ source_state session::state() const {
                                  meter.committed, static_cast<uint64_t>(meter.in_flight.load()),
                                  each.stop_reason});
   }
+  for (uint32_t stage = 0; stage < source_->stages.size(); ++stage)
+    result.stages.push_back(state_of(stage));
   result.errors = stops_;
   result.records = totals_->records;
   result.out = totals_->out;
@@ -326,6 +362,23 @@ source_state session::state() const {
   result.forwarded = totals_->forwarded;
   result.commits = totals_->commits;
   result.in_flight_max = static_cast<uint64_t>(totals_->in_flight_max.load());
+  return result;
+}
+
+stage_state session::state_of(uint32_t stage) const {
+  auto count = [](int64_t number) { return static_cast<uint64_t>(std::max<int64_t>(number, 0)); };
+  auto of_stage = [stage](const job_desk::waiting_job& each) { return each.stage == stage; };
+  auto& meter = stage_meters_[stage];
+  int64_t running = 0;
+  for (auto& each : seats_)
+    if (each.now)
+      running += std::ranges::count_if(each.now->desk().under_way(), of_stage);
+  stage_state result{.name = source_->stages[stage]->name()};
+  result.running = count(running);
+  result.waiting = count(meter.jobs - running);
+  result.keys = count(meter.keys);
+  result.timed_out = meter.timed_out;
+  result.late_answers = meter.late_answers;
   return result;
 }
 

@@ -60,17 +60,21 @@ public:
   };
 
   /// `waiting` is null when the job was answered or is gone with its partition.
-  found_job find_job(const detail::test_job_view& job);
-  bool was_answered(const detail::test_job_view& job) const { return answered_.contains(job.id); }
+  found_job find_job(uint64_t id);
+  bool was_answered(uint64_t id) const { return answered_.contains(id); }
+  /// By run, with the first job of its call, which stands for the call.
+  bool has_timed_out(uint64_t id) const { return timed_out_.contains(id); }
   std::vector<detail::test_job_view> ready_jobs(uint32_t stage);
   size_t jobs_in(uint32_t stage) const;
   size_t pending() const;
+  /// Calls of asynchronous functions that have not answered, and calls that take too long.
+  size_t calls_under_way(uint32_t stage) const;
 
-  /// The job has its result: it goes back to its partition.
-  void give_back(const detail::test_job_view& job);
-  void call(const detail::test_job_view& job);
-  void die(const detail::test_job_view& job);
-  void begin(const detail::test_job_view& job);
+  /// The job has its result: it goes back to its partition, or, when it is late, nowhere.
+  void give_back(uint64_t id);
+  void call(uint64_t id);
+  void die(uint64_t id);
+  void begin(uint64_t id);
   bool step();
 
   /// By stage: what stands for the processor; empty: its own function.
@@ -97,13 +101,26 @@ public:
   source_state state() const;
 
 private:
+  /// A call that its partition does not wait for any more.
   struct late_job {
-    core::work_memory_ptr memory;
     job_desk::waiting_job waiting;
+    /// Of the partition that was given up: a later assignment waits for it. Null: it waits for
+    /// nothing, because the call has timed out.
+    core::work_memory_ptr memory;
+    bool counts = false; ///< as a late answer
   };
 
+  /// What `step` may work on.
+  struct choice {
+    int32_t partition = 0; ///< unless it is a late call
+    size_t place = 0;
+    uint64_t late = 0; ///< 0: none
+  };
+
+  void take_in();
   void settle();
   bool bring_back();
+  bool bring_answers();
   void follow_limits();
   std::array<uint64_t, 5> progress() const;
   void take_records(seat& from);
@@ -114,10 +131,17 @@ private:
   void come_due();
   core::steady_time next_due() const;
   bool work_on(detail::job& j);
-  bool work_at(size_t choice);
-  void work_on_some(assignment& of, int32_t number, const job_desk::waiting_job& first);
+  void call_async(job_desk::waiting_job& of);
+  void work_on_overdue(const overdue_call& call);
+  std::vector<choice> choices() const;
+  void work_at(const choice& chosen);
+  void work_on_some(assignment& of, const job_desk::waiting_job& first);
   void finish(assignment& of, const std::vector<job_desk::waiting_job>& jobs);
   void finish_late(uint64_t id);
+  void time_out();
+  void time_out(assignment& of, const std::vector<job_desk::waiting_job>& jobs);
+  void time_out_late();
+  stage_state state_of(uint32_t stage) const;
   detail::test_job_view view(const job_desk::waiting_job& waiting, int32_t partition) const;
   size_t pick(size_t below) { return static_cast<size_t>(random_() % below); }
   void check_faults();
@@ -138,10 +162,13 @@ private:
   uint64_t epochs_ = 0;
   std::vector<seat> seats_;
   core::commit_plan<int32_t> commits_;
-  std::map<uint64_t, late_job> late_; ///< begun for partitions that were given up since
+  std::map<uint64_t, late_job> late_;
   std::set<uint64_t> answered_;
+  std::set<uint64_t> timed_out_;
   std::shared_ptr<way_back> way_back_;
-  std::vector<stage_limits> limits_; ///< of the stages, as the partitions last saw them
+  caf::intrusive_ptr<call_box> call_box_;
+  std::map<const detail::job*, uint64_t> calls_; ///< of asynchronous functions: whose job it is
+  std::vector<stage_limits> limits_;             ///< of the stages, as the partitions last saw them
   size_t steps_ = 0;
   bool acting_ = false;
   bool stopping_ = false;

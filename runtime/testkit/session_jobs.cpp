@@ -1,10 +1,6 @@
 // How a session's jobs are found, worked on, and given back.
 #include "runtime/testkit/session.hpp"
 
-#include <caf/make_counted.hpp>
-
-#include <mutex>
-
 namespace keyloom::rig {
 
 namespace {
@@ -17,60 +13,18 @@ constexpr size_t longest_part = 4;
 
 } // namespace
 
-namespace {
-
-/// Takes the answer of an asynchronous function; what comes after the test looked is dropped.
-class one_answer final : public detail::completion_port {
-public:
-  void completed(std::unique_ptr<detail::job> call) noexcept override {
-    std::lock_guard guard{mutex_};
-    call_ = std::move(call);
-  }
-
-  std::unique_ptr<detail::job> take() {
-    std::lock_guard guard{mutex_};
-    return std::move(call_);
-  }
-
-private:
-  std::mutex mutex_;
-  std::unique_ptr<detail::job> call_; // guarded by mutex_
-};
-
-/// Calls a stage's asynchronous function, which must answer before it returns.
-void call_async(detail::stage_base& stage, detail::job& j) {
-  auto call = stage.make_job();
-  auto answer = caf::make_counted<one_answer>();
-  auto err = core::lend(stage, j, *call);
-  if (!err)
-    err = core::begin(stage, std::move(call), answer);
-  auto ended = answer->take();
-  if (err)
-    stage.fail(j, std::move(err));
-  else if (ended != nullptr)
-    stage.give_back(*ended, j);
-  else
-    throw testkit_error{"the asynchronous function of stage '" + stage.name()
-                        + "' did not fulfil its completion before it returned, and a testkit does "
-                          "not wait; play it with answer_with(), or answer its jobs one by one"};
-}
-
-} // namespace
-
 detail::test_job_view session::view(const job_desk::waiting_job& waiting, int32_t partition) const {
   auto& j = *waiting.job;
-  return {waiting.id,         j.stage,
-          partition,          j.origin->record().offset,
-          std::string{j.key}, j.key.data() != nullptr,
-          waiting.attempts};
+  return {waiting.id,         waiting.stage,           partition,       j.origin->record().offset,
+          std::string{j.key}, j.key.data() != nullptr, waiting.attempts};
 }
 
-session::found_job session::find_job(const detail::test_job_view& job) {
+session::found_job session::find_job(uint64_t id) {
   for (auto& each : seats_)
     if (each.now)
-      if (auto* waiting = each.now->desk().find(job.id); waiting != nullptr)
+      if (auto* waiting = each.now->desk().find(id); waiting != nullptr)
         return {each.now.get(), waiting};
-  if (auto it = late_.find(job.id); it != late_.end())
+  if (auto it = late_.find(id); it != late_.end())
     return {nullptr, &it->second.waiting};
   return {};
 }
@@ -101,11 +55,32 @@ size_t session::pending() const {
   return result;
 }
 
-void session::give_back(const detail::test_job_view& job) {
-  if (auto found = find_job(job); found.of != nullptr)
-    finish(*found.of, found.of->desk().take(job.id));
-  else
-    finish_late(job.id);
+size_t session::calls_under_way(uint32_t stage) const {
+  size_t result = 0;
+  for (auto& each : seats_)
+    if (each.now)
+      for (auto& call : each.now->desk().under_way())
+        result += call.stage == stage && (call.call != nullptr || call.overdue != nullptr);
+  for (auto& [id, late] : late_)
+    result += late.waiting.stage == stage;
+  return result;
+}
+
+void session::give_back(uint64_t id) {
+  auto found = find_job(id);
+  if (found.of == nullptr) {
+    finish_late(id);
+    return;
+  }
+  auto jobs = found.of->desk().take(id);
+  auto& first = jobs.front();
+  if (first.overdue == nullptr) {
+    finish(*found.of, jobs);
+    return;
+  }
+  answered_.insert(id);
+  found.of->core().call_returned(first.stage, first.overdue->slot,
+                                 static_cast<uint32_t>(first.overdue->copies.size()));
 }
 
 void session::finish(assignment& of, const std::vector<job_desk::waiting_job>& jobs) {
@@ -118,18 +93,19 @@ void session::finish(assignment& of, const std::vector<job_desk::waiting_job>& j
   of.core().finished(std::move(done));
 }
 
-/// Its partition was given up: nobody waits for it, and its memory may go.
-void session::finish_late(uint64_t id) {
-  answered_.insert(id);
-  late_.erase(id);
-}
-
-void session::call(const detail::test_job_view& job) {
-  auto found = find_job(job);
-  if (!work_on(*found.waiting->job))
-    die(job);
-  else
-    give_back(job);
+void session::call(uint64_t id) {
+  auto& waiting = *find_job(id).waiting;
+  if (source_->stages[waiting.stage]->kind() == processor_kind::async && !played[waiting.stage]) {
+    call_async(waiting);
+    return;
+  }
+  if (waiting.job == nullptr)
+    work_on_overdue(*waiting.overdue);
+  else if (!work_on(*waiting.job)) {
+    die(id);
+    return;
+  }
+  give_back(id);
 }
 
 /// The job's result is there afterwards. False: a handler actor died with it instead.
@@ -142,10 +118,6 @@ bool session::work_on(detail::job& j) {
       throw testkit_error{"stage '" + stage.name()
                           + "' has a handler actor, which a testkit does not start; give it "
                             "answers with answer_with(), or answer its jobs one by one"};
-    if (stage.kind() == processor_kind::async) {
-      call_async(stage, j);
-      return true;
-    }
     core::run one;
     one.append(j);
     core::run done;
@@ -166,68 +138,73 @@ bool session::work_on(detail::job& j) {
   return !is_actor;
 }
 
-void session::die(const detail::test_job_view& job) {
-  auto found = find_job(job);
-  if (++found.waiting->attempts < tries && found.of != nullptr)
+void session::die(uint64_t id) {
+  auto found = find_job(id);
+  auto& waiting = *found.waiting;
+  if (++waiting.attempts < tries && found.of != nullptr)
     return;
-  source_->stages[job.stage]->fail(
-    *found.waiting->job,
-    caf::make_error(errc::handler_actor_died,
-                    "the handler actor died while it held the job, and so did the one that tried "
-                    "it again"));
-  give_back(job);
+  if (waiting.job != nullptr)
+    source_->stages[waiting.stage]->fail(
+      *waiting.job,
+      caf::make_error(errc::handler_actor_died,
+                      "the handler actor died while it held the job, and so did the one that tried "
+                      "it again"));
+  give_back(id);
 }
 
-void session::begin(const detail::test_job_view& job) {
-  find_job(job).waiting->begun = true;
+void session::begin(uint64_t id) {
+  find_job(id).waiting->begun = true;
 }
 
 bool session::step() {
-  size_t places = 0;
-  for (auto& each : seats_)
-    places += each.now ? each.now->desk().places() : 0;
+  auto calls = choices();
   auto reports = options_.acks == test_acks::in_steps ? producer_.unreported_count() : 0;
-  if (places + reports == 0)
+  if (calls.empty() && reports == 0)
     return false;
-  auto choice = pick(places + reports);
-  if (choice >= places) {
-    size_t outputs[] = {producer_.unreported()[choice - places]};
+  auto chosen = pick(calls.size() + reports);
+  if (chosen < calls.size()) {
+    work_at(calls[chosen]);
+  } else {
+    size_t outputs[] = {producer_.unreported()[chosen - calls.size()]};
     report(outputs, {});
-  } else if (!work_at(choice)) {
-    return false;
   }
   ++steps_;
   return true;
 }
 
-/// Works on the jobs of the `choice`th place over all partitions, or of one behind it when a test
-/// holds that one's job (test_job::begin).
-bool session::work_at(size_t choice) {
-  std::vector<std::pair<int32_t, size_t>> places;
+/// All that nobody but the kit works on: ready jobs, and blocking calls that take too long.
+std::vector<session::choice> session::choices() const {
+  std::vector<choice> result;
   for (int32_t number = 0; number < options_.partitions; ++number)
-    if (auto& each = seat_of(number); each.now)
+    if (auto& each = seats_[static_cast<size_t>(number)]; each.now)
       for (size_t i = 0; i < each.now->desk().places(); ++i)
-        places.emplace_back(number, i);
-  for (size_t i = 0; i < places.size(); ++i) {
-    auto [number, index] = places[(choice + i) % places.size()];
-    auto& of = *seat_of(number).now;
-    auto& first = of.desk().first_at(index);
-    if (first.begun)
-      continue;
-    work_on_some(of, number, first);
-    return true;
-  }
-  return false;
+        if (!each.now->desk().first_at(i).begun)
+          result.push_back({number, i});
+  for (auto& [id, late] : late_)
+    if (late.memory != nullptr && !late.waiting.begun)
+      result.push_back({.late = id});
+  return result;
 }
 
-void session::work_on_some(assignment& of, int32_t number, const job_desk::waiting_job& first) {
-  if (source_->stages[first.job->stage]->kind() == processor_kind::actor) {
-    call(view(first, number)); // it gets one job at a time, and may die with it
+void session::work_at(const choice& chosen) {
+  if (chosen.late != 0) {
+    call(chosen.late);
     return;
   }
-  auto stage = first.job->stage;
+  auto& of = *seat_of(chosen.partition).now;
+  work_on_some(of, of.desk().first_at(chosen.place));
+}
+
+void session::work_on_some(assignment& of, const job_desk::waiting_job& first) {
+  auto stage = first.stage;
+  auto kind = source_->stages[stage]->kind();
+  if (kind == processor_kind::actor || (kind == processor_kind::async && !played[stage])
+      || first.overdue != nullptr) {
+    call(first.id); // one job at a time: it may die with it, or answer later
+    return;
+  }
   auto jobs = of.desk().take(first.id, 1 + pick(longest_part));
-  if (played[stage] || source_->stages[stage]->kind() == processor_kind::async) {
+  if (played[stage]) {
     for (auto& each : jobs)
       work_on(*each.job);
   } else {

@@ -198,27 +198,56 @@ void testkit_base::play(uint32_t stage, std::function<void(detail::job&)> proces
   session_->played[stage] = std::move(processor);
 }
 
-detail::job& testkit_base::look_at(const detail::test_job_view& job) const {
-  if (auto found = session_->find_job(job); found.waiting != nullptr)
-    return *found.waiting->job;
-  auto what = "the job of key " + quoted(job.key) + " in stage "
-              + quoted(session_->source().stages[job.stage]->name()) + " (partition "
-              + std::to_string(job.partition) + ", offset " + std::to_string(job.offset) + ") ";
+namespace {
+
+std::string sentence_of(const rig::session& session, const detail::test_job_view& job) {
+  return "the job of key " + quoted(job.key) + " in stage "
+         + quoted(session.source().stages[job.stage]->name()) + " (partition "
+         + std::to_string(job.partition) + ", offset " + std::to_string(job.offset) + ")";
+}
+
+rig::job_desk::waiting_job& find(rig::session& session, const detail::test_job_view& job) {
+  if (auto found = session.find_job(job.id); found.waiting != nullptr)
+    return *found.waiting;
+  auto what = sentence_of(session, job);
+  if (session.was_answered(job.id))
+    throw testkit_error{what + " was answered already"};
+  if (session.has_timed_out(job.id))
+    throw testkit_error{what
+                        + " has timed out with others of its run; the first of them stands "
+                          "for the call that goes on"};
   throw testkit_error{what
-                      + (session_->was_answered(job)
-                           ? "was answered already"
-                           : "is gone: it had not begun when its partition stopped or was taken "
-                             "away; test_job::begin would have kept it")};
+                      + " is gone: it had not begun when its partition stopped or was taken away; "
+                        "test_job::begin would have kept it"};
+}
+
+} // namespace
+
+detail::job& testkit_base::look_at(const detail::test_job_view& job) const {
+  auto& found = find(*session_, job);
+  if (found.call != nullptr)
+    return *found.call;
+  if (found.job != nullptr)
+    return *found.job;
+  if (!found.overdue->shown)
+    throw testkit_error{sentence_of(*session_, job)
+                        + " has timed out and was finalized, and it could not be copied before, so "
+                          "there is nothing to look at"};
+  return *found.overdue->copies.front();
 }
 
 detail::job& testkit_base::to_answer(const detail::test_job_view& job) const {
   if (session_->acting())
     throw testkit_error{"a job cannot be answered from inside a handler, finalizer or processor"};
-  return look_at(job);
+  auto& found = find(*session_, job);
+  if (found.call != nullptr)
+    throw testkit_error{"the asynchronous function was called for " + sentence_of(*session_, job)
+                        + ": it is answered by its completion"};
+  return found.job != nullptr ? *found.job : *found.overdue->copies.front();
 }
 
 void testkit_base::answered(const detail::test_job_view& job) {
-  act(*session_, [&] { session_->give_back(job); });
+  act(*session_, [&] { session_->give_back(job.id); });
 }
 
 void testkit_base::fail(const detail::test_job_view& job, caf::error reason) {
@@ -230,7 +259,7 @@ void testkit_base::fail(const detail::test_job_view& job, caf::error reason) {
 
 void testkit_base::call(const detail::test_job_view& job) {
   to_answer(job);
-  act(*session_, [&] { session_->call(job); });
+  act(*session_, [&] { session_->call(job.id); });
 }
 
 void testkit_base::die(const detail::test_job_view& job) {
@@ -239,12 +268,12 @@ void testkit_base::die(const detail::test_job_view& job) {
   if (stage.kind() != processor_kind::actor)
     throw testkit_error{"stage " + quoted(stage.name())
                         + " has no handler actor that could die; use fail()"};
-  act(*session_, [&] { session_->die(job); });
+  act(*session_, [&] { session_->die(job.id); });
 }
 
 void testkit_base::begin(const detail::test_job_view& job) {
   to_answer(job);
-  session_->begin(job);
+  session_->begin(job.id);
 }
 
 // -- time

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "runtime/core/key_calls.hpp"
+#include "tests/fakes/add_stage.hpp"
 #include "tests/fakes/fake_clock.hpp"
-#include "tests/fakes/partition_rig.hpp"
 
 #include <caf/make_counted.hpp>
 

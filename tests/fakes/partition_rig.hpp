@@ -1,28 +1,25 @@
-// A partition with fakes all around it. Define `source` first, then `start`.
+// A partition with fakes all around it: for tests of a partition against a model
+// (partition_random_test), where chance decides what the testkit does by itself or does not do at
+// all. That is: two lanes that work in order, as in production (the testkit has one, where any key
+// may be answered); when the next batch of the poller comes, when what came back from elsewhere is
+// brought in, and how many reports of the producer come together; every call of core::partition
+// followed by a look at it and its meters, before anything else happens. What a partition does is
+// tested with kit_rig.hpp. Define `source` first, then `start`.
 #pragma once
 
+#include "runtime/work/home_gate.hpp"
+#include "tests/fakes/add_stage.hpp"
 #include "tests/fakes/batches.hpp"
 #include "tests/fakes/fake_clock.hpp"
 #include "tests/fakes/fake_incidents.hpp"
 #include "tests/fakes/fake_intake.hpp"
 #include "tests/fakes/fake_outputs.hpp"
+#include "tests/fakes/fake_return.hpp"
 #include "tests/fakes/fake_runs.hpp"
-
-#include <keyloom/stage.hpp>
 
 #include <memory>
 
 namespace keyloom::fakes {
-
-/// Adds a stage to a plan as event_source does.
-template <class Store, class Job, class Result, class Processor, class Finalizer>
-stage_handle<Job> add_stage(core::plan& source, std::string name, Processor processor,
-                            Finalizer finalizer, const stage_options& options = {.limits = {}}) {
-  using stage_type = detail::typed_stage<Store, Job, Result, Processor, Finalizer>;
-  source.stages.push_back(std::make_unique<stage_type>(std::move(name), options,
-                                                       std::move(processor), std::move(finalizer)));
-  return {static_cast<uint32_t>(source.stages.size() - 1), &stage_type::fill};
-}
 
 struct partition_rig {
   std::shared_ptr<core::plan> source = std::make_shared<core::plan>();
@@ -31,10 +28,16 @@ struct partition_rig {
   fake_outputs outputs;
   fake_incidents incidents;
   fake_intake intake;
+  std::shared_ptr<fake_return> back = std::make_shared<fake_return>();
   core::source_meter totals;
   core::partition_meter meter;
   std::unique_ptr<core::stage_meter[]> meters;
   std::unique_ptr<core::partition> core;
+
+  partition_rig() = default;
+  partition_rig(const partition_rig&) = delete;
+  partition_rig& operator=(const partition_rig&) = delete;
+  ~partition_rig() { back->take(); } // what is in there keeps the memory, which keeps `back`
 
   /// Takes all records that no route takes.
   template <class Handler>
@@ -51,6 +54,8 @@ struct partition_rig {
     core = std::make_unique<core::partition>(
       "topic", 0, position, core::partition::shared{source, totals, std::span{meters.get(), count}},
       meter, core::partition::ports{runs, outputs, intake, incidents, clock});
+    auto& memory = core->memory();
+    memory->returns_to(back, std::make_shared<work::home_gate>(*memory));
     core->open();
   }
 
@@ -63,26 +68,6 @@ struct partition_rig {
   /// Works on up to `limit` jobs of the place and brings them back.
   void answer(fake_runs::place at, uint32_t limit = UINT32_MAX) {
     core->finished(runs.answer(at, limit));
-  }
-
-  /// Works on the jobs of a key in a stage.
-  void answer_key(std::string_view key, uint32_t stage = 0) {
-    answer({stage, runs.slot_of(stage, key)});
-  }
-
-  void answer_all() {
-    while (!runs.busy().empty())
-      answer(runs.busy().front());
-  }
-
-  void report(size_t index, caf::error refused = {}) {
-    core::delivery reports[] = {outputs.report(index, std::move(refused))};
-    core->delivered(reports);
-  }
-
-  void acknowledge_all() {
-    while (!outputs.unreported.empty())
-      report(0);
   }
 };
 

@@ -34,6 +34,11 @@ auto doubling_unless(std::function<bool(int)> deadly) {
   };
 }
 
+/// What an actor does not answer.
+struct promises {
+  std::vector<caf::typed_response_promise<int>> held;
+};
+
 } // namespace
 
 TEST_CASE("I3: a typed handler actor answers by value, and each key's jobs come back in order") {
@@ -368,6 +373,60 @@ TEST_CASE(
   for (int i = 1; i < 4; ++i)
     CHECK(results[static_cast<size_t>(i)].result == caf::expected<int>{i});
   CHECK(rig.meter().late_answers == 1);
+  CHECK(rig.meter().running == 0);
+}
+
+TEST_CASE("a request that was answered has no deadline any more, nor has its key") {
+  quiet_system with;
+  auto make = [](caf::actor_system& sys) {
+    return sys.spawn([](caf::stateful_actor<promises>* self) -> caf::behavior {
+      return {[self](const std::string& key, int x) -> caf::result<int> {
+        if (key != "never")
+          return x;
+        auto held = self->make_response_promise<int>();
+        self->state.held.push_back(held);
+        return held;
+      }};
+    });
+  };
+  asking_rig<int> rig{with.system, shared_actor(make), 1000, std::chrono::milliseconds{20}};
+  rig.send("k", {1});
+  rig.wait(1);
+  rig.send("never", {2}); // its deadline comes after the other's would
+  auto results = rig.wait(2);
+  REQUIRE(results.size() == 2);
+  CHECK(results[0].result == caf::expected<int>{1});
+  CHECK(results[1].result.error() == errc::timed_out);
+  rig.send("k", {3});
+  CHECK(rig.wait(3).at(2).result == caf::expected<int>{3});
+}
+
+TEST_CASE("I5: jobs that are tried again after their actor died time out once") {
+  quiet_system with;
+  auto made = std::make_shared<std::atomic<int>>(0);
+  // The first instance dies with both jobs, the second answers neither.
+  auto make = [made](caf::actor_system& sys) {
+    return sys.spawn([number = ++*made](caf::stateful_actor<promises>* self) -> caf::behavior {
+      return {[self, number](const std::string&, int x) -> caf::result<int> {
+        if (x == 1 && number == 1)
+          throw std::runtime_error{"on purpose"};
+        if (x > 1)
+          return x;
+        auto held = self->make_response_promise<int>();
+        self->state.held.push_back(held);
+        return held;
+      }};
+    });
+  };
+  asking_rig<int> rig{with.system, shared_actor(make), 1000, std::chrono::milliseconds{50}};
+  rig.send("k", {0});
+  rig.send("m", {1});
+  auto results = rig.wait(2);
+  REQUIRE(results.size() == 2);
+  for (auto& each : results)
+    CHECK(each.result.error() == errc::timed_out);
+  rig.send("k", {2});
+  CHECK(rig.wait(3).at(2).result == caf::expected<int>{2});
   CHECK(rig.meter().running == 0);
 }
 

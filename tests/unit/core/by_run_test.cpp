@@ -1,5 +1,6 @@
 // Processors that take a key's whole run: what they may return, and what becomes of each job.
-#include "tests/fakes/partition_rig.hpp"
+#include "runtime/core/work_memory.hpp"
+#include "tests/fakes/add_stage.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -193,3 +193,25 @@ TEST_CASE("I6: what comes back after the partition was given up changes nothing"
   CHECK(rig.session().stage_meter(0).jobs == 0);
   CHECK(rig.session().stage_meter(0).keys == 0);
 }
+
+TEST_CASE("I6: a call that returns after its partition was given up changes nothing") {
+  fakes::kit_rig rig;
+  auto work = rig.source.stage<int, void>("work", blocking([](std::string_view, int&) {}),
+                                          [](context<>&, std::string_view, int&,
+                                             caf::expected<void>) { return complete; },
+                                          {.timeout = 10ms});
+  rig.source.on_default(
+    [work](context<>& ctx, const record& rec) { return work.schedule(ctx, rec.key, 1); });
+  rig.start();
+  rig.kit->feed({.key = "a"});
+  rig.kit->advance(10ms);
+  auto& meter = rig.session().stage_meter(0);
+  REQUIRE(meter.timed_out == 1);
+  REQUIRE(meter.keys == 1);
+  rig.core().give_up();
+  CHECK(meter.keys == 0);
+  rig.core().call_returned(0, 0, 1);
+  CHECK(meter.late_answers == 0);
+  CHECK(meter.keys == 0);
+  CHECK(rig.desk().slots_idle() == 0);
+}

@@ -25,7 +25,6 @@ public:
   /// Empty, or what was wrong.
   std::string run() {
     rig_.start();
-    rig_.core->memory()->returns_to(back_);
     last_committable_ = rig_.core->committable();
     auto steps = pick(150);
     for (size_t step = 0; model_.violations.empty() && (end_ == ending::run_out || step < steps);

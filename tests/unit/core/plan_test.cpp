@@ -1,4 +1,4 @@
-#include "tests/fakes/partition_rig.hpp"
+#include "tests/fakes/add_stage.hpp"
 
 #include <keyloom/event_source.hpp>
 
@@ -79,4 +79,17 @@ TEST_CASE("options that cannot work are errors that name the stage and what mend
         == "stage 'look': concurrency 0 lets nothing run; it must be at least 1");
   CHECK(wrong_with(blocking(nothing), {.limits = {.concurrent_keys = 0}})
         == "stage 'look': concurrent_keys 0 lets no key in; it must be at least 1");
+}
+
+TEST_CASE("a function with a timeout asks for jobs that can be copied, one without does not") {
+  for (auto timeout : {0ms, 5ms}) {
+    core::plan source;
+    fakes::add_stage<no_store, std::unique_ptr<int>, void>(
+      source, "look", blocking([](std::string_view, std::unique_ptr<int>&) {}),
+      detail::no_finalizer{}, {.limits = {}, .timeout = timeout});
+    auto err = core::check_stages(source);
+    CHECK((err == errc::bad_config) == (timeout == 5ms));
+    CHECK((describe(err).find("make the job's type copyable") == std::string::npos)
+          == (timeout == 0ms));
+  }
 }

@@ -2,7 +2,6 @@
 // dice say: sends, schedules, passes, works by hand, fails. Tells the model all of it.
 #pragma once
 
-#include "tests/fakes/fake_return.hpp"
 #include "tests/fakes/partition_rig.hpp"
 #include "tests/unit/core/work_model.hpp"
 
@@ -23,7 +22,6 @@ public:
   }
   random_user(const random_user&) = delete;
   random_user& operator=(const random_user&) = delete;
-  ~random_user() { back_->take(); } // what is in there keeps the memory, which keeps `back_`
 
 protected:
   static constexpr size_t max_key_size = 3;
@@ -224,17 +222,17 @@ protected:
   // -- what is done by hand
   // ----------------------------------------------------------------------------
 
-  /// Calls a completion; what comes back waits in `back_` for `bring`.
+  /// Calls a completion; what comes back waits in the rig's `back` for `bring`.
   void complete_by_hand(size_t number) {
     auto done = completions_.at(number);
     completions_.erase(number);
     auto fails = chance(10);
-    auto before = back_->size();
+    auto before = rig_.back->size();
     if (!(fails ? done.fail(caf::make_error(errc::processor_failed, "a random error")) : done()))
       wrong("the first call of a completion was refused");
     if (done.complete() != errc::wrong_state)
       wrong("the second call of a completion was not refused");
-    if (back_->size() > before)
+    if (rig_.back->size() > before)
       by_hand_.push_back({number, fails});
   }
 
@@ -248,7 +246,7 @@ protected:
 
   void bring() {
     auto brought = std::exchange(by_hand_, {});
-    auto parts = back_->take();
+    auto parts = rig_.back->take();
     if (parts.size() != brought.size())
       wrong("something came back that was not completed by hand");
     for (size_t i = 0; i < brought.size() && model_.violations.empty(); ++i) {
@@ -319,8 +317,7 @@ protected:
   std::vector<size_t> returned_; ///< jobs processed and not brought back yet
   std::vector<stage_handle<job_payload>> stages_;
   std::map<size_t, job_completion> completions_; ///< by the number of their job; not called yet
-  std::vector<called> by_hand_;                  ///< in `back_`, in this order
-  std::shared_ptr<fakes::fake_return> back_ = std::make_shared<fakes::fake_return>();
+  std::vector<called> by_hand_;                  ///< in the rig's `back`, in this order
   bool draining_ = false;
   bool stopped_ = false;
   fakes::partition_rig rig_;

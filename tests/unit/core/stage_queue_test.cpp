@@ -1,4 +1,6 @@
-#include "tests/fakes/partition_rig.hpp"
+#include "runtime/core/stage_queue.hpp"
+#include "tests/fakes/add_stage.hpp"
+#include "tests/fakes/fake_runs.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -180,6 +182,20 @@ TEST_CASE("I3: by_partition, the slot is kept until its last job is done") {
   CHECK(rig.runs.violations.empty());
 }
 
+TEST_CASE("by_partition, the slot is taken anew after it was idle") {
+  queue_rig rig{a_blocking_one(), stage_mode::by_partition};
+  for (size_t round = 1; round <= 3; ++round) {
+    auto& only = rig.add(round % 2 == 0 ? "a" : "b");
+    CHECK(rig.meter.keys == 1);
+    rig.queue->flush();
+    rig.answer_all();
+    rig.done(only);
+    CHECK(rig.meter.keys == 0);
+    CHECK(rig.runs.idle == round);
+  }
+  CHECK(rig.runs.violations.empty());
+}
+
 TEST_CASE("I3: by_partition, all jobs of a compute stage take one lane") {
   queue_rig rig{a_compute_one(), stage_mode::by_partition};
   keys added;
@@ -320,8 +336,9 @@ TEST_CASE("a pass without an order has nothing to wait for") {
 TEST_CASE("a stage takes no more jobs than wait for its workers, over all partitions") {
   queue_rig rig{a_blocking_one()};
   stage_limits limits{.concurrency = 2, .waiting_per_worker = 3, .concurrent_keys = 100};
-  rig.meter.jobs = 7;                // of other partitions
+  rig.meter.jobs = 100;              // of other partitions
   CHECK(rig.queue->accepts(limits)); // so that every partition gets on
+  rig.meter.jobs = 7;
   rig.add("a");
   CHECK_FALSE(rig.queue->accepts(limits));
   rig.meter.jobs = 6;
@@ -333,6 +350,8 @@ TEST_CASE("a stage takes no more jobs than wait for its workers, over all partit
 TEST_CASE("a stage takes no more keys than its limit, over all partitions") {
   queue_rig rig{a_blocking_one()};
   stage_limits limits{.concurrency = 2, .waiting_per_worker = 100, .concurrent_keys = 3};
+  rig.meter.keys = 100;
+  CHECK(rig.queue->accepts(limits));
   rig.meter.keys = 1;
   rig.add("a");
   CHECK(rig.queue->accepts(limits));

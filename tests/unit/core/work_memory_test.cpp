@@ -1,6 +1,7 @@
 #include "runtime/core/work_memory.hpp"
 
-#include "tests/fakes/partition_rig.hpp"
+#include "tests/fakes/add_stage.hpp"
+#include "tests/fakes/batches.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,6 @@
-// Whole lives of a source in the testkit: records, work in any order, commits, hand-overs, lost
-// partitions and crashes as a seed decides, against a model that only knows what was fed and what
-// got out. It tests the core and the testkit at once.
+// Whole lives of a source in the testkit: records, work in any order, calls that last or take too
+// long, commits, hand-overs, lost partitions and crashes as a seed decides, against a model that
+// only knows what was fed and what got out. It tests the core and the testkit at once.
 #include <keyloom/testkit.hpp>
 
 #include <catch2/catch.hpp>
@@ -91,7 +91,17 @@ private:
       ctx.record_change(std::string{ctx.input().key});
       return complete;
     };
-    stages_.push_back(source_.stage<step, void>("blocking", blocking(work), finish));
+    auto begin = [this](std::string_view, step&, completion<void> done) {
+      if (pick(3) == 0)
+        done();
+      else
+        kept_.push_back(std::move(done));
+    };
+    auto timeout = [this] { return pick(2) == 0 ? 80ms : 0ms; };
+    stages_.push_back(
+      source_.stage<step, void>("blocking", blocking(work), finish, {.timeout = timeout()}));
+    stages_.push_back(
+      source_.stage<step, void>("asynchronous", async(begin), finish, {.timeout = timeout()}));
     stages_.push_back(source_.stage<step, void>("compute", compute(work), finish));
     stages_.push_back(source_.stage<step, void>("in order", blocking(work), finish,
                                                 {.mode = stage_mode::by_partition}));
@@ -118,7 +128,11 @@ private:
   // -- what happens ------------------------------------------------------------------------------
 
   void act() {
-    switch (pick(12)) {
+    switch (pick(14)) {
+      case 12:
+      case 13:
+        fulfil();
+        return;
       case 0:
         return kit_->commit();
       case 1:
@@ -149,6 +163,18 @@ private:
     kit_->feed_batch(std::move(batch));
   }
 
+  /// Ends a call whose completion is kept; one in four is dropped. False: there is none.
+  bool fulfil() {
+    if (kept_.empty())
+      return false;
+    auto index = static_cast<std::ptrdiff_t>(pick(kept_.size()));
+    auto done = std::move(kept_[static_cast<size_t>(index)]);
+    kept_.erase(kept_.begin() + index);
+    if (pick(4) != 0)
+      done();
+    return true;
+  }
+
   void hand_over(int32_t partition) {
     note_out();
     if (pick(2) == 0) {
@@ -176,7 +202,9 @@ private:
   }
 
   void end() {
-    kit_->run();
+    do
+      kit_->run();
+    while (fulfil());
     kit_->commit();
     check_commits();
     for (int32_t partition = 0; partition < partitions && wrong_.empty(); ++partition) {
@@ -253,6 +281,7 @@ private:
   output_order order_;
   event_source<counts> source_;
   std::vector<stage_handle<step>> stages_;
+  std::vector<completion<void>> kept_; ///< of asynchronous calls under way, or late
   partition_model parts_[partitions];
   std::string wrong_;
   std::optional<testkit<counts>> kit_;

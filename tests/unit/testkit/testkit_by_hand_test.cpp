@@ -51,6 +51,17 @@ TEST_CASE("a finalizer of work done by hand may drop the completion that was cal
   CHECK(kit.values() == values{"1"});
 }
 
+TEST_CASE("work done by hand may be the last that keeps its partition, and drop its completion") {
+  fixture with;
+  testkit kit{with.source};
+  kit.feed({.key = "a", .value = "1"});
+  kit.revoke();
+  with.at_home = [&with] { with.done.clear(); };
+  CHECK(with.done[0]());
+  CHECK(kit.state(0) == lifecycle::unassigned);
+  CHECK(kit.committed() == 1);
+}
+
 TEST_CASE("a completion that fails its event may stop its partition") {
   fixture with;
   testkit kit{with.source};

@@ -318,35 +318,6 @@ TEST_CASE("answer_with stands for a stage's processor") {
   CHECK(kit.values() == values{"42"});
 }
 
-TEST_CASE("an asynchronous function is called, and has to answer before it returns") {
-  test_system system;
-  event_source<> source{system, {.group = "g", .topic = "numbers"}};
-  std::vector<completion<int>> kept;
-  auto half = [&](std::string_view, int& number, completion<int> done) {
-    if (number % 2 == 0)
-      done(number / 2);
-    else
-      kept.push_back(std::move(done));
-  };
-  auto stage = source.stage<int, int>(
-    "half", async(half),
-    [](context<>& ctx, std::string_view, int& number, caf::expected<int> result) {
-      ctx.forward(
-        {.topic = "out", .value = std::to_string(number) + "/" + std::to_string(*result)});
-      return complete;
-    });
-  source.on<std::string>(text{}, [stage](context<>& ctx, std::string number) {
-    return stage.schedule(ctx, ctx.input().key, std::stoi(number));
-  });
-  testkit kit{source};
-  kit.feed({.key = "a", .value = "8"});
-  kit.run();
-  CHECK(kit.values() == values{"8/4"});
-  kit.feed({.key = "a", .value = "7"});
-  CHECK_THROWS_WITH(kit.run(), Contains("'half'") && Contains("answer_with"));
-  kept.clear();
-}
-
 TEST_CASE("an unknown stage is named, with those there are") {
   fixture with;
   testkit kit{with.source};

@@ -1,5 +1,5 @@
 #include "runtime/work/strand.hpp"
-#include "tests/fakes/partition_rig.hpp"
+#include "tests/fakes/add_stage.hpp"
 
 #include <catch2/catch.hpp>
 

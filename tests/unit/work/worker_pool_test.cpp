@@ -1,5 +1,5 @@
 #include "runtime/work/worker_pool.hpp"
-#include "tests/fakes/partition_rig.hpp"
+#include "tests/fakes/add_stage.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -21,6 +21,7 @@ public:
       jobs_.push_back(static_cast<detail::typed_job<int, int>*>(j));
       keys_.emplace_back(j->key);
       ok_.push_back(static_cast<detail::typed_job<int, int>*>(j)->result->operator bool());
+      kept_.push_back(j->timed_out && j->keeps_key);
     }
     changed_.notify_all();
   }
@@ -71,12 +72,19 @@ public:
     return ok_;
   }
 
+  /// Which came back while their calls went on.
+  std::vector<bool> kept() {
+    std::lock_guard guard{mutex_};
+    return kept_;
+  }
+
 private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<detail::typed_job<int, int>*> jobs_;
   std::vector<std::string> keys_;
   std::vector<bool> ok_;
+  std::vector<bool> kept_;
   size_t returned_ = 0; // calls that outlived their jobs
 };
 
@@ -211,13 +219,13 @@ TEST_CASE("a lower concurrency lets finish what runs and begins no more than it 
                  return 0;
                }};
   for (int i = 0; i < 3; ++i)
-    rig.give("key" + std::to_string(i));
+    rig.give("key" + std::to_string(i), 5); // a worker that has such a run leaves it, too
   three_inside.wait();
   for (int i = 3; i < 40; ++i)
     rig.give("key" + std::to_string(i));
   rig.pool->set_concurrency(0, 1);
   go_on.count_down();
-  rig.back->wait_for(40);
+  rig.back->wait_for(52);
   CHECK_FALSE(too_many);
 }
 
@@ -358,6 +366,7 @@ TEST_CASE(
   rig.give("a", 3);
   rig.back->wait_for(2);
   CHECK(rig.back->ok() == std::vector<bool>{true, false}); // what was done before it came along
+  CHECK(rig.back->kept() == std::vector<bool>{false, true});
   rig.give("b", 5);
   rig.back->wait_for(7);
   CHECK(rig.back->keys() == std::vector<std::string>{"a", "a", "b", "b", "b", "b", "b"});
