@@ -81,8 +81,8 @@ void source_actor_state::on_assigned(const assigned& news) {
     names.push_back(start.where);
     open_if_quiet(start.where);
   }
+  shared_->log->info("assigned " + names_of(names)); // before anything of them is worked on
   shared_->poller->assign(std::move(targets));
-  shared_->log->info("assigned " + names_of(names));
 }
 
 /// Opens a partition once no call of an earlier assignment runs any more: until then two calls of a
