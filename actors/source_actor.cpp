@@ -15,12 +15,14 @@ using std::chrono::steady_clock;
 
 namespace {
 
-/// How long a hand-over waits for the answer to its commit.
-constexpr std::chrono::seconds commit_timeout{5};
+/// How long a hand-over waits for the answer to its commit: the group waits for it. A stop, which
+/// nobody waits for, has the rest of its deadline, too: while the group forms anew, which may take
+/// a dead member's session, the broker takes no commits.
+constexpr std::chrono::milliseconds commit_timeout{5000};
 
-std::string milliseconds_since(steady_clock::time_point begin) {
-  auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin);
-  return std::to_string(took.count()) + " ms";
+std::string shown(steady_clock::duration took) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count())
+         + " ms";
 }
 
 } // namespace
@@ -194,6 +196,7 @@ void source_actor_state::on_drained(const kafka::topic_partition& where) {
 /// Gives the partitions up and gathers what they last had out.
 void source_actor_state::collect() {
   auto& now = *hand_over_;
+  now.drained = steady_clock::now();
   auto deadline = now.stopping ? "stop.deadline" : "drain.deadline";
   for (auto& where : std::exchange(now.undrained, {}))
     note_unfinished(name_of(where) + " was not drained within " + deadline
@@ -237,7 +240,12 @@ void source_actor_state::commit() {
     finish();
     return;
   }
-  self_->request(committer_, commit_timeout, now.commit)
+  auto timeout = commit_timeout;
+  if (now.stopping)
+    timeout = std::max(timeout, shared_->source->config.stop_deadline
+                                  - std::chrono::duration_cast<std::chrono::milliseconds>(
+                                    steady_clock::now() - now.began));
+  self_->request(committer_, timeout, now.commit)
     .then([this] { finish(); },
           [this](const caf::error& reason) {
             note_unfinished("the last commit of " + names_of(hand_over_->partitions)
@@ -256,7 +264,8 @@ void source_actor_state::finish() {
   }
   if (!done.partitions.empty())
     shared_->log->info((done.lost ? "lost " : "gave up ") + names_of(done.partitions) + " after "
-                       + milliseconds_since(done.began));
+                       + shown(steady_clock::now() - done.began) + ", the last "
+                       + shown(steady_clock::now() - done.drained) + " of them to commit");
   if (done.stopping) {
     for (auto& [epoch, keys] : std::exchange(lingering_, {}))
       for (auto& key : keys)

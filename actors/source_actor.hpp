@@ -46,6 +46,7 @@ private:
     size_t answers_missing = 0;
     final_commit commit;
     std::chrono::steady_clock::time_point began;
+    std::chrono::steady_clock::time_point drained;
     uint64_t number = 0;
   };
 

@@ -49,7 +49,7 @@ std::vector<forced_property> forced(const consumer::config& settings) {
   };
   // The consumer protocol (KIP-848) is incremental by itself and refuses a client-side assignor.
   auto protocol = settings.kafka.find("group.protocol");
-  if (protocol == settings.kafka.end() || protocol->second != "consumer")
+  if (protocol == settings.kafka.end() || !same_value(protocol->second, "consumer"))
     result.push_back({"partition.assignment.strategy", "cooperative-sticky",
                       "partitions that stay are worked on during a rebalance"});
   return result;

@@ -1,4 +1,5 @@
 // What happens to work in progress when a partition goes to another member, and comes back.
+#include "tests/integration/group_protocol.hpp"
 #include "tests/integration/held_calls.hpp"
 #include "tests/integration/mock_cluster.hpp"
 #include "tests/integration/source_fixture.hpp"
@@ -63,19 +64,24 @@ TEST_CASE(
   "I3, I6: a partition that was not drained in time comes again at its next owner, and when "
   "it returns it waits for the call that still runs") {
   on_each_broker([](test_broker& broker) {
+    auto protocol = GENERATE_REF(from_range(protocols_of(broker)));
+    INFO(name_of(protocol));
     source_fixture with{broker};
     auto in = broker.new_topic(2);
     auto out = broker.new_topic(2);
     send(broker, a_key_each(in, 2));
     held_calls calls;
     auto cfg = with.config(in);
+    cfg.kafka = properties_of(protocol, "first");
     cfg.drain_deadline = 50ms;
     auto source = holding_source(with, cfg, out, calls);
     require_ok(source->start());
     for (int32_t p : {0, 1})
       REQUIRE(calls.has_begun(key_of(p), 1, patience));
 
-    auto other = std::make_unique<member>(broker.consumer_config(with.group), in);
+    auto other_cfg = broker.consumer_config(with.group);
+    other_cfg.kafka = properties_of(protocol, "second");
+    auto other = std::make_unique<member>(other_cfg, in);
     REQUIRE(other->owns(1));
     auto moved = other->owned.begin()->partition;
     REQUIRE(other->receives(records));

@@ -10,7 +10,7 @@ from judgement import Harm, Ledger, Span
 
 LOG = """2026-01-02T03:04:05.100 info keyloom: assigned in-1/0, in-1/3
 2026-01-02T03:04:06.200 warning keyloom: in-1/3 was not drained within drain.deadline; what is not out ...
-2026-01-02T03:04:06.300 info keyloom: gave up in-1/3 after 1002 ms
+2026-01-02T03:04:06.300 info keyloom: gave up in-1/3 after 1002 ms, the last 2 ms of them to commit
 2026-01-02T03:04:07.000 error keyloom: librdkafka: FAIL: connect refused
 2026-01-02T03:04:08.000 error keyloom: partition in-1/0 stopped: a reason
 """

@@ -8,7 +8,7 @@ import time
 
 LINE = re.compile(r"^(\S+) (\w+) keyloom: (.*)$")
 LISTED = re.compile(r"[\w.-]+/(\d+)")
-TOOK = re.compile(r" after (\d+) ms$")
+TOOK = re.compile(r" after (\d+) ms, ")
 SAID = {
     "assigned ": "assigned",
     "gave up ": "gave up",
