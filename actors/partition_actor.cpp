@@ -121,6 +121,7 @@ caf::behavior partition_actor_state::make_behavior() {
       core_.stop(news.reason);
       after_message();
     },
+    [this](stall_atom) { return partition_stands{core_.oldest_event()}; },
     [this](give_up_atom) { return give_up(); },
   };
 }

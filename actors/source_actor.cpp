@@ -29,7 +29,8 @@ std::string shown(steady_clock::duration took) {
 
 source_actor_state::source_actor_state(caf::event_based_actor* self, services* shared,
                                        source_board* board, caf::actor committer)
-  : self_(self), shared_(shared), board_(board), committer_(std::move(committer)) {
+  : self_(self), shared_(shared), board_(board), committer_(std::move(committer)),
+    stalls_(self, shared, board) {
   // nop
 }
 
@@ -38,7 +39,12 @@ caf::behavior source_actor_state::make_behavior() {
     if (down.reason && down.reason != caf::exit_reason::user_shutdown)
       fail_source("a partition actor died: " + to_string(down.reason));
   });
+  tell_later(*self_, stalls_.interval(), tick_atom_v);
   return {
+    [this](tick_atom) {
+      stalls_.look();
+      tell_later(*self_, stalls_.interval(), tick_atom_v);
+    },
     [this](const assigned& news) { on_assigned(news); },
     [this](const revoked& news) { on_revoked(news); },
     [this](const intake_failed& news) { on_intake_failed(news); },
@@ -76,6 +82,7 @@ void source_actor_state::on_assigned(const assigned& news) {
     auto partition = self_->spawn<caf::stateful_actor<partition_actor_state>, caf::monitored>(
       partition_args{start, meter, caf::actor_cast<caf::actor>(self_), epoch, shared_});
     board_->add(start.where, meter);
+    stalls_.add(start.where, partition, meter);
     tell(*self_, committer_, commit_for{start.where, meter});
     partitions_[start.where] = {partition, meter, epoch, false, false};
     living_[start.where].insert(epoch);
@@ -99,6 +106,7 @@ void source_actor_state::open_if_quiet(const kafka::topic_partition& where) {
     return;
   }
   it->second.opened = true;
+  stalls_.opened(where);
   tell(*self_, it->second.partition, open_atom_v);
 }
 
@@ -112,6 +120,7 @@ void source_actor_state::on_stopped(const partition_stopped& news) {
   auto reason = describe(news.reason);
   shared_->log->error("partition " + name_of(news.where) + " stopped: " + reason);
   board_->failed(news.where, reason);
+  stalls_.remove(news.where);
   if (auto it = partitions_.find(news.where); it != partitions_.end())
     it->second.stopped = true;
   if (shared_->source->config.on_error == failure_action::stop_source)
@@ -261,6 +270,7 @@ void source_actor_state::finish() {
   for (auto& where : done.partitions) {
     partitions_.erase(where);
     board_->remove(where);
+    stalls_.remove(where);
   }
   if (!done.partitions.empty())
     shared_->log->info((done.lost ? "lost " : "gave up ") + names_of(done.partitions) + " after "

@@ -66,6 +66,7 @@ int run_child(const std::vector<std::string>& arguments) {
     auto equals = arguments[i].find('=');
     cfg.kafka[arguments[i].substr(0, equals)] = arguments[i].substr(equals + 1);
   }
+  cfg.stall_warning = 1s;
   cfg.credit = 100; // a stop in the middle finds more to do in the topic
   cfg.commit_interval = how == "forward" ? std::chrono::milliseconds{1h} : 20ms;
   event_source<> source{system, cfg};

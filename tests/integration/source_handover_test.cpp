@@ -58,6 +58,13 @@ std::optional<lifecycle> lifecycle_of(const event_source<>& source, int32_t part
   return std::nullopt;
 }
 
+std::string stall_of(const event_source<>& source, int32_t partition) {
+  for (auto& each : source.state().partitions)
+    if (each.partition == partition)
+      return each.stall;
+  return {};
+}
+
 } // namespace
 
 TEST_CASE(
@@ -74,6 +81,7 @@ TEST_CASE(
     auto cfg = with.config(in);
     cfg.kafka = properties_of(protocol, "first");
     cfg.drain_deadline = 50ms;
+    cfg.stall_warning = 100ms;
     auto source = holding_source(with, cfg, out, calls);
     require_ok(source->start());
     for (int32_t p : {0, 1})
@@ -91,6 +99,9 @@ TEST_CASE(
     other = nullptr; // leaves the group, having committed nothing
     REQUIRE(eventually([&] { return lifecycle_of(*source, moved) == lifecycle::unassigned; }));
     CHECK(calls.begun(key_of(moved)) == 1);
+    REQUIRE(eventually([&] { // I10: though it has not even begun
+      return stall_of(*source, moved).find("calls that still run from before") != std::string::npos;
+    }));
     calls.let_go();
     REQUIRE(eventually([&] { return source->state().out == 2 * records; }));
     CHECK(calls.begun(key_of(moved)) == records + 1); // the late result counted for nothing
