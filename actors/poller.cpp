@@ -224,6 +224,8 @@ bool poller::take_records(target& from) {
   if (auto count = static_cast<int64_t>(batch->records().size()); count > 0) {
     meter.in_flight += count;
     auto never = std::chrono::steady_clock::rep{0};
+  if (!meter.heard && consumer_->has_heard(from.start.where))
+    meter.heard = true;
     shared_.totals->first_record.compare_exchange_strong(
       never, std::chrono::steady_clock::now().time_since_epoch().count());
   }

@@ -1,5 +1,9 @@
 #include "actors/stall_reporter.hpp"
 
+#include "actors/partition_names.hpp"
+
+#include <algorithm>
+
 namespace keyloom::actors {
 
 using std::chrono::milliseconds;
@@ -14,10 +18,6 @@ std::string rounded(milliseconds time) {
   constexpr milliseconds short_time{10'000};
   return time < short_time ? std::to_string(time.count()) + " ms"
                            : std::to_string(time.count() / 1000) + " s";
-}
-
-std::string name_of(const kafka::topic_partition& where) {
-  return where.topic + "/" + std::to_string(where.partition);
 }
 
 std::string at(int64_t offset) {
@@ -47,7 +47,8 @@ void stall_reporter::look() {
   auto now = steady_clock::now();
   for (auto& [where, what] : watched_) {
     auto oldest = what.meter->committable.load(std::memory_order_acquire);
-    auto busy = !what.opened || what.meter->in_flight > 0;
+    auto waits_for_broker = what.opened && !what.meter->heard;
+    auto busy = !what.opened || waits_for_broker || what.meter->in_flight > 0;
     switch (what.watch.look(oldest, busy, now)) {
       case core::stall_watch::verdict::nothing:
         break;
@@ -55,7 +56,12 @@ void stall_reporter::look() {
         moved(where, what);
         break;
       case core::stall_watch::verdict::stands_still:
-        if (what.opened)
+        if (waits_for_broker)
+          tell(where, what.meter.get(),
+               at(oldest)
+                 + ", waits for the broker to answer a fetch, which it has not done since "
+                   "the partition was assigned");
+        else if (what.opened)
           ask(where, what);
         else
           tell(where, what.meter.get(),

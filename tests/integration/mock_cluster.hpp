@@ -38,6 +38,16 @@ public:
     rd_kafka_mock_push_request_errors(cluster_.get(), static_cast<int16_t>(which), 1, answer);
   }
 
+  /// The next `count` requests of this kind are answered only after `delay`.
+  void delay_requests(request which, int count, std::chrono::milliseconds delay) {
+    for (int i = 0; i < count; ++i)
+      REQUIRE(rd_kafka_mock_broker_push_request_error_rtts(cluster_.get(), 1,
+                                                           static_cast<int16_t>(which), 1,
+                                                           RD_KAFKA_RESP_ERR_NO_ERROR,
+                                                           static_cast<int>(delay.count()))
+              == RD_KAFKA_RESP_ERR_NO_ERROR);
+  }
+
   /// From now on this broker, 1 or higher, is the group's coordinator.
   void move_coordinator(const std::string& group, int32_t broker) {
     REQUIRE(rd_kafka_mock_coordinator_set(cluster_.get(), "group", group.c_str(), broker)

@@ -2,6 +2,7 @@
 #include "tests/integration/child_process.hpp"
 #include "tests/integration/child_worker.hpp"
 #include "tests/integration/held_calls.hpp"
+#include "tests/integration/mock_cluster.hpp"
 #include "tests/integration/source_fixture.hpp"
 
 #include <catch2/catch.hpp>
@@ -85,6 +86,26 @@ TEST_CASE("I10: an idle partition does not stand still") {
   REQUIRE(eventually([&] { return source.state().out == 1; }));
   auto stood = eventually([&] { return !stall_of(source).empty(); }, 300ms);
   CHECK_FALSE(stood);
+  source.stop();
+}
+
+TEST_CASE("I10: a partition of which the broker tells nothing since it was assigned stands still") {
+  mock_cluster cluster;
+  auto broker = test_broker::real(cluster.address()); // as seen by its clients
+  source_fixture with{broker};
+  auto in = test_broker::new_name("silent");
+  cluster.create_topic(in, 1);
+  send(broker, numbered(in, 0, 1));
+  cluster.delay_requests(mock_cluster::request::fetch, 5, 1s);
+  auto cfg = with.config(in);
+  cfg.stall_warning = 300ms;
+  event_source<> source{with.system, cfg};
+  source.on_default([](context<>&, const record&) { return complete; });
+  require_ok(source.start());
+  std::string stall;
+  REQUIRE(eventually([&] { return !(stall = stall_of(source)).empty(); }));
+  CHECK_THAT(stall, Contains("offset 0") && Contains("waits for the broker to answer a fetch"));
+  REQUIRE(eventually([&] { return stall_of(source).empty() && source.state().out == 1; }));
   source.stop();
 }
 
