@@ -117,20 +117,15 @@ def judge(group, complaints):
         ledger.add_input(partition, offset, value)
     for _, _, headers, value in records(group.broker.address, group.out):
         ledger.add_output(headers.split("by=")[1].split(",")[0], value)
-    assigned = {}
-    for member in group.members:
-        for at, what, partitions, _ in member.news():
-            if what == "assigned":
-                for partition in partitions:
-                    assigned.setdefault((member.name, partition), []).append(at)
     harms = group.all_harms()
+    troubles = group.troubles()
     found = {
         "lost": judgement.nothing_lost(ledger),
         "out of order": judgement.in_order(ledger),
-        "out of order within an assignment": judgement.in_order_within_assignments(ledger, assigned),
+        "out of order within an assignment": judgement.in_order_within_assignments(ledger, group.assigned()),
         "came again": judgement.repeats_are_explained(ledger, harms),
-        "partitions that stood still": judgement.partitions_go_on(group.samples, group.outages, STILL),
-        "members that stood still": judgement.members_go_on(ledger, group.spans, group.outages, STILL),
+        "partitions that stood still": judgement.partitions_go_on(group.samples, troubles, STILL),
+        "members that stood still": judgement.members_go_on(ledger, group.spans, troubles, STILL),
     }
     for name, each in found.items():
         complaints += [f"{name} ({len(each)}): {x}" for x in each[:5]]
@@ -150,6 +145,7 @@ def summary(group, ledger, harms, verified):
         "steps": dict(group.steps),
         "members": len(group.members),
         "harms": len(harms),
+        "broker_slow_s": round(sum(end - begin for begin, end in group.troubles())),
         "hand_overs": len(took),
         "hand_over_max_ms": max(took, default=0),
         "undrained": sum(what == "undrained" for _, what, _, _ in news),

@@ -28,6 +28,7 @@ PROCESSORS = {
 }
 FENCED_AFTER = 5  # seconds in which a member that was frozen has learnt that its partitions are another's
 BETWEEN_OUTAGES = 15  # seconds, from one to the next
+BROKER_IS_SLOW = 4  # seconds without a sample, which is taken each second: a broker too slow to blame others
 
 
 class Group:
@@ -134,12 +135,22 @@ class Group:
         self.say("the broker is back")
 
     def look_after(self):
-        """Thaws whose time has come; raises when a member has ended by itself."""
+        """Thaws whose time has come; raises when a member has ended by itself without a good reason."""
         self.thaw_due()
         for member in self.members:
             if member.ending is None and member.process.poll() is not None:
-                raise AssertionError(f"{member.name} ended by itself, with {member.process.returncode}: "
-                                     f"{member.log.read_text()[-3000:]}")
+                said = member.log.read_text(errors="replace")
+                if not self.outages or not self.may_end(member, said):
+                    raise AssertionError(f"{member.name} ended by itself, with {member.process.returncode}: "
+                                         f"{said[-3000:]}")
+                member.ending = "gave up"
+                self.say(f"{member.name} gave up for want of a broker")
+
+    def may_end(self, member, said):
+        """A worker that starts while there is no broker gives up; and the client of a static member that was away for
+        longer than its session may send a commit of its former life when it is back, for which the broker fences it."""
+        fenced = self.options.protocol == "static" and "FENCED_INSTANCE_ID" in said
+        return fenced or (member.process.returncode in (1, 3) and not owned(member.news(), time.time()))
 
     def stop_all(self):
         """Stops who runs, and returns complaints about how they ended."""
@@ -157,7 +168,8 @@ class Group:
                 continue
             if member.ending == "stopped" and code != 0:
                 complaints.append(f"{member.name} stopped with {code}: {member.log.read_text()[-2000:]}")
-            complaints += [f"{member.name}: {line}" for _, what, line, _ in member.news() if what == "error"]
+            if member.ending != "gave up":
+                complaints += [f"{member.name}: {line}" for _, what, line, _ in member.news() if what == "error"]
         return complaints
 
     def end(self):
@@ -180,6 +192,12 @@ class Group:
             if state is not None:
                 self.samples.append((at, state))
 
+    def troubles(self):
+        """Times (begin, end) in which the broker was away, or so slow that nobody else can be blamed."""
+        times = [self.begin, *(at for at, _ in self.samples)]
+        slow = [(first, second) for first, second in zip(times, times[1:]) if second - first > BROKER_IS_SLOW]
+        return judgement.merged(self.outages + slow)
+
     def what_it_has(self, member):
         """What is committed and what is there of the partitions of a member that does nothing now."""
         state = None
@@ -196,18 +214,39 @@ class Group:
                 self.note_span(member)
 
     def all_harms(self):
-        """With those of members that went on after a freeze, and of what the members' logs say was cut off."""
+        """With those of members that went on after a freeze, and of what the members' logs say was cut off. Also of
+        partitions that were given up in peace: until commits carry a completion map, what got out behind a record that
+        had to wait for its key's turn comes again, which is rare."""
         result = list(self.harms)
         for member, has, at in self.freezes:
             ends = self.sampled(at + FENCED_AFTER, before=False)
-            result.append(judgement.Harm(f"{member.name} frozen", {p: (low, ends[p][1]) for p, (low, _) in has.items()}))
+            ranges = {p: (low, ends[p][1]) for p, (low, _) in has.items()}
+            result.append(judgement.Harm(f"{member.name} frozen", ranges))
+        assigned = self.assigned()
         for member in self.members:
             for at, what, partitions, _ in member.news():
-                if what in ("lost", "undrained", "unconfirmed"):
-                    low, high = self.sampled(at, before=True), self.sampled(at + 1, before=False)
-                    result.append(judgement.Harm(f"{member.name} {what}",
-                                                 {p: (low[p][0], high[p][1]) for p in partitions}))
+                if what in ("lost", "undrained", "unconfirmed", "gave up"):
+                    ranges = {p: self.may_come_again(assigned, member, p, at) for p in partitions}
+                    result.append(judgement.Harm(f"{member.name} {what}", ranges))
         return result
+
+    def assigned(self):
+        """(member's name, partition) -> times at which it was given the partition."""
+        result = {}
+        for member in self.members:
+            for at, what, partitions, _ in member.news():
+                for partition in partitions if what == "assigned" else ():
+                    result.setdefault((member.name, partition), []).append(at)
+        return result
+
+    def may_come_again(self, assigned, member, partition, at):
+        """Offsets of a partition that left a member at `at`, if it may not have committed all. One that was lost had
+        been another's for a while before its member learnt that."""
+        own = max((t for t in assigned.get((member.name, partition), []) if t <= at), default=at)
+        others = [t for (name, p), times in assigned.items() if p == partition and name != member.name for t in times
+                  if own < t < at]
+        low, high = self.sampled(min([*others, at]), before=True), self.sampled(at + 1, before=False)
+        return low[partition][0], high[partition][1]
 
     def sampled(self, at, before):
         """The last sample before a time, or the first one after it; of the first and last ones at the ends."""

@@ -161,5 +161,16 @@ def members_go_on(ledger, spans, outages, patience):
     return result
 
 
+def merged(times):
+    """The same times (begin, end), without overlaps."""
+    result = []
+    for begin, end in sorted(times):
+        if result and begin <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        else:
+            result.append((begin, end))
+    return result
+
+
 def _overlap(times, begin, end):
     return sum(max(0, min(end, last) - max(begin, first)) for first, last in times)

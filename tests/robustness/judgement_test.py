@@ -8,7 +8,7 @@ import member
 import plan
 from judgement import Harm, Ledger, Span
 
-LOG = """2026-01-02T03:04:05.100 info keyloom: assigned in-1/0, in-1/3
+LOG = """2026-01-02T03:04:05.100 info keyloom: assigned in-1/0-1, in-1/3
 2026-01-02T03:04:06.200 warning keyloom: in-1/3 was not drained within drain.deadline; what is not out ...
 2026-01-02T03:04:06.300 info keyloom: gave up in-1/3 after 1002 ms, the last 2 ms of them to commit
 2026-01-02T03:04:07.000 error keyloom: librdkafka: FAIL: connect refused
@@ -80,15 +80,19 @@ class Judgement(unittest.TestCase):
         self.assertEqual(len(judgement.members_go_on(wrote, [Span("m1", 0, 20)], [], 10)), 1)
 
 
+    def test_times_of_trouble_count_once(self):
+        self.assertEqual(judgement.merged([(5, 9), (1, 3), (8, 12), (2, 4)]), [(1, 4), (5, 12)])
+
+
 class Notes(unittest.TestCase):
     def test_a_log_tells_which_partitions_a_member_had(self):
         news = member.read_log(LOG)
         self.assertEqual([(what, where, took) for _, what, where, took in news],
-                         [("assigned", [0, 3], 0), ("undrained", [3], 0), ("gave up", [3], 1002),
+                         [("assigned", [0, 1, 3], 0), ("undrained", [3], 0), ("gave up", [3], 1002),
                           ("error", LOG.splitlines()[-1], 0)])
         self.assertEqual(member.owned(news, news[0][0] - 1), set())
-        self.assertEqual(member.owned(news, news[1][0]), {0, 3})
-        self.assertEqual(member.owned(news, news[-1][0]), {0})
+        self.assertEqual(member.owned(news, news[1][0]), {0, 1, 3})
+        self.assertEqual(member.owned(news, news[-1][0]), {0, 1})
 
     def test_a_seed_gives_the_same_plan_again(self):
         first = plan.draw(17, 600, True)

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 LINE = re.compile(r"^(\S+) (\w+) keyloom: (.*)$")
-LISTED = re.compile(r"[\w.-]+/(\d+)")
+LISTED = re.compile(r"[\w.-]+/(\d+)(?:-(\d+))?")  # neighbours are a range
 TOOK = re.compile(r" after (\d+) ms, ")
 SAID = {
     "assigned ": "assigned",
@@ -73,7 +73,8 @@ def read_log(text):
             what = "unconfirmed"
         if what:
             took = TOOK.search(said)
-            result.append((at, what, [int(x) for x in LISTED.findall(said)], int(took[1]) if took else 0))
+            partitions = [p for first, last in LISTED.findall(said) for p in range(int(first), int(last or first) + 1)]
+            result.append((at, what, partitions, int(took[1]) if took else 0))
         elif level == "error" and not said.startswith("librdkafka"):
             result.append((at, "error", line, 0))
     return result

@@ -19,6 +19,7 @@ class Broker:
         self.address = address
         self.own = address is None
         self.folder = folder / "broker"
+        self.restarted = []
         if self.own:
             self.address = self.call("start").splitlines()[-1]
             self.pid = int((self.folder / "pid").read_text())
@@ -37,12 +38,15 @@ class Broker:
         with (self.folder / "broker.log").open("a") as log:
             process = subprocess.Popen(self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                        start_new_session=True)
+        self.restarted.append(process)
         self.pid = process.pid
         (self.folder / "pid").write_text(str(self.pid))
 
     def end(self):
         if self.own:
             self.call("stop")
+            for process in self.restarted:
+                process.wait()
 
 
 def keyloom(*arguments):
