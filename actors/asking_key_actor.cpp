@@ -129,6 +129,7 @@ bool asking_key_state::has_instance(slot& which, caf::error& reason) {
 
 void asking_key_state::ask(slot& which) {
   auto& own = shared_->stages[stage_];
+  which.current->begun.store(true, std::memory_order_relaxed);
   if (deadlines_.timeout().count() > 0 && !which.queued()) // when it is tried again, it is
     deadlines_.add(which, std::chrono::steady_clock::now());
   own.port->ask(*self_, which.instance, *which.current, begin_call(which), *this);

@@ -62,9 +62,10 @@ void committer_state::answered(const kafka::offsets_committed& answer) {
   auto sent = std::exchange(under_way_, {});
   plan_.answered(sent, !answer.error);
   if (answer.error) {
-    shared_->log->warning("commit failed"
-                          + std::string{answer.retriable ? ", trying again: " : ": "}
-                          + describe(answer.error));
+    auto problem = "commit failed" + std::string{answer.retriable ? ", trying again: " : ": "}
+                   + describe(answer.error);
+    if (auto line = problems_.pass(problem, std::chrono::steady_clock::now()))
+      shared_->log->warning(*line);
     if (final_answer_.pending()) {
       if (!answer.retriable && final_sent_)
         settle_final(answer.error);

@@ -7,6 +7,7 @@
 #include "actors/messages.hpp"
 #include "actors/services.hpp"
 #include "runtime/core/commit_plan.hpp"
+#include "runtime/core/repeat_filter.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -36,6 +37,7 @@ private:
   caf::event_based_actor* self_;
   services* shared_;
   plan_type plan_;
+  core::repeat_filter problems_;
   std::map<kafka::topic_partition, std::shared_ptr<core::partition_meter>> meters_;
   std::vector<plan_type::entry> under_way_;
   std::vector<kafka::partition_offset> final_; ///< asked for and not confirmed yet

@@ -31,8 +31,8 @@ struct revoked {
   bool lost = false;
 };
 
-/// Poller -> source: a partition cannot be read on, or (without a topic) the client itself cannot
-/// go on.
+/// Poller -> source -> partition: a partition cannot be read on, or (without a topic, and no
+/// further than the source) the client itself cannot go on.
 struct intake_failed {
   kafka::topic_partition where;
   caf::error reason;
@@ -41,6 +41,12 @@ struct intake_failed {
 /// Partition -> source: nothing that was begun is unfinished.
 struct partition_drained {
   kafka::topic_partition where;
+};
+
+/// Partition -> source, the answer to stall_atom: its oldest event that is not out, if there is
+/// one.
+struct partition_stands {
+  std::optional<core::standing_event> oldest;
 };
 
 /// Partition -> source: it ended by itself because of an error.
@@ -101,6 +107,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::forget_partitions))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::commit_for))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::kafka::offsets_committed))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_stands))
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, tick_atom)  // own timer
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, retry_atom) // own timer: try again
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, open_atom)  // source -> partition: begin
@@ -115,7 +122,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
                retire_atom) // partition -> key actor: end when you can
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
                limits_atom) // user -> source -> partitions: a stage's limits have changed
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, stop_atom) // stop everything
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, stall_atom) // source -> partition: what is oldest?
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, stop_atom)  // stop everything
 CAF_END_TYPE_ID_BLOCK(keyloom_runtime)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::core::record_batch_ptr)
@@ -133,3 +141,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::final_commit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::forget_partitions)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::commit_for)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::kafka::offsets_committed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_stands)

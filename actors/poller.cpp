@@ -154,9 +154,15 @@ bool poller::serve_events() {
     else if (auto& problem = std::get<kafka::client_error>(*next); problem.fatal)
       fail({}, std::move(problem.error));
     else
-      shared_.log->warning(describe(problem.error));
+      warn(describe(problem.error));
   }
   return any;
+}
+
+/// While no broker is there the client complains ten times a second.
+void poller::warn(const std::string& problem) {
+  if (auto line = problems_.pass(problem, std::chrono::steady_clock::now()))
+    shared_.log->warning(*line);
 }
 
 void poller::on_assigned(kafka::partitions_assigned&& news) {
@@ -218,6 +224,8 @@ bool poller::take_records(target& from) {
   auto batch = consumer_->drain(
     from.start.where, static_cast<size_t>(core::partition_meter::intake_size(cfg.credit)),
     static_cast<size_t>(std::clamp<int64_t>(meter.account->room(), 1, max_batch_bytes)));
+  if (!meter.heard && consumer_->has_heard(from.start.where))
+    meter.heard = true;
   if (batch == nullptr)
     return false;
   batch->charge(meter.account);

@@ -10,6 +10,7 @@
 
 #include "actors/services.hpp"
 #include "runtime/core/meters.hpp"
+#include "runtime/core/repeat_filter.hpp"
 #include "runtime/kafka/consumer.hpp"
 
 #include <caf/actor.hpp>
@@ -55,6 +56,7 @@ private:
   void loop();
   void carry_out_requests();
   bool serve_events();
+  void warn(const std::string& problem);
   void on_assigned(kafka::partitions_assigned&& news);
   void on_revoked(kafka::partitions_revoked&& news);
   caf::expected<std::vector<kafka::partition_offset>>
@@ -68,6 +70,7 @@ private:
   caf::actor committer_;
   std::unique_ptr<kafka::consumer> consumer_;
   std::map<kafka::topic_partition, target> targets_; // the poller's thread
+  core::repeat_filter problems_;                     // the same
   std::thread thread_;
 
   std::mutex mutex_;

@@ -44,6 +44,7 @@ constexpr setting table[] = {
   {"commit.interval", duration_kind{&cfg::commit_interval, 1ms, hour}, "Time between commits of offsets."},
   {"drain.deadline", duration_kind{&cfg::drain_deadline, 0ms, hour}, "How long a revoked partition may finish what it began before it is given up."},
   {"stop.deadline", duration_kind{&cfg::stop_deadline, 0ms, day}, "How long a stop waits for work in progress before it commits what is out and leaves."},
+  {"stall.warning", duration_kind{&cfg::stall_warning, 1ms, day}, "A partition whose oldest event has not moved for so long says so in the log, with what it waits for."},
   {"connect.timeout", duration_kind{&cfg::connect_timeout, 1ms, hour}, "How long a start waits for a broker to answer."},
   {"log.level", program_choice_kind{levels, "info"}, "The least severe lines that are logged; debug shows the Kafka client's, too."},
   {"kafka", properties_kind{&cfg::kafka}, "Properties of librdkafka, for consumer and producer."},

@@ -15,25 +15,33 @@ using std::chrono::steady_clock;
 
 namespace {
 
-/// How long a hand-over waits for the answer to its commit.
-constexpr std::chrono::seconds commit_timeout{5};
+/// How long a hand-over waits for the answer to its commit: the group waits for it. A stop, which
+/// nobody waits for, has the rest of its deadline, too: while the group forms anew, which may take
+/// a dead member's session, the broker takes no commits.
+constexpr std::chrono::milliseconds commit_timeout{5000};
 
-std::string milliseconds_since(steady_clock::time_point begin) {
-  auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin);
-  return std::to_string(took.count()) + " ms";
+std::string shown(steady_clock::duration took) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(took).count())
+         + " ms";
 }
 
 } // namespace
 
 source_actor_state::source_actor_state(caf::event_based_actor* self, services* shared,
                                        source_board* board, caf::actor committer)
-  : self_(self), shared_(shared), board_(board), committer_(std::move(committer)) {
+  : self_(self), shared_(shared), board_(board), committer_(std::move(committer)),
+    stalls_(self, shared, board) {
   // nop
 }
 
 caf::behavior source_actor_state::make_behavior() {
   self_->set_down_handler([this](const caf::down_msg& down) { on_died(down); });
+  tell_later(*self_, stalls_.interval(), tick_atom_v);
   return {
+    [this](tick_atom) {
+      stalls_.look();
+      tell_later(*self_, stalls_.interval(), tick_atom_v);
+    },
     [this](const assigned& news) { on_assigned(news); },
     [this](const revoked& news) { on_revoked(news); },
     [this](const intake_failed& news) { on_intake_failed(news); },
@@ -71,6 +79,7 @@ void source_actor_state::on_assigned(const assigned& news) {
     auto partition = self_->spawn<caf::stateful_actor<partition_actor_state>, caf::monitored>(
       partition_args{start, meter, caf::actor_cast<caf::actor>(self_), epoch, shared_});
     board_->add(start.where, meter);
+    stalls_.add(start.where, partition, meter);
     tell(*self_, committer_, commit_for{start.where, meter});
     partitions_[start.where] = {partition, meter, epoch};
     living_[start.where].insert(epoch);
@@ -78,8 +87,8 @@ void source_actor_state::on_assigned(const assigned& news) {
     names.push_back(start.where);
     open_if_quiet(start.where);
   }
+  shared_->log->info("assigned " + names_of(names)); // before anything of them is worked on
   shared_->poller->assign(std::move(targets));
-  shared_->log->info("assigned " + names_of(names));
 }
 
 /// Opens a partition once no call of an earlier assignment runs any more: until then two calls of a
@@ -94,6 +103,7 @@ void source_actor_state::open_if_quiet(const kafka::topic_partition& where) {
     return;
   }
   it->second.opened = true;
+  stalls_.opened(where);
   tell(*self_, it->second.partition, open_atom_v);
 }
 
@@ -106,6 +116,7 @@ void source_actor_state::on_stopped(const partition_stopped& news) {
   auto reason = describe(news.reason);
   shared_->log->error("partition " + name_of(news.where) + " stopped: " + reason);
   board_->failed(news.where, reason);
+  stalls_.remove(news.where);
   if (auto it = partitions_.find(news.where); it != partitions_.end())
     it->second.stopped = true;
   if (shared_->source->config.on_error == failure_action::stop_source)
@@ -146,7 +157,7 @@ void source_actor_state::on_intake_failed(const intake_failed& news) {
   if (news.where.topic.empty())
     fail_source(describe(news.reason));
   else if (auto it = partitions_.find(news.where); it != partitions_.end())
-    tell(*self_, it->second.partition, news.reason);
+    tell(*self_, it->second.partition, news); // not the error alone: CAF takes that for its own
 }
 
 void source_actor_state::fail_source(const std::string& reason) {
@@ -217,6 +228,7 @@ void source_actor_state::on_drained(const kafka::topic_partition& where) {
 /// Gives the partitions up and gathers what they last had out.
 void source_actor_state::collect() {
   auto& now = *hand_over_;
+  now.drained = steady_clock::now();
   auto deadline = now.stopping ? "stop.deadline" : "drain.deadline";
   for (auto& where : std::exchange(now.undrained, {}))
     note_unfinished(name_of(where) + " was not drained within " + deadline
@@ -261,7 +273,12 @@ void source_actor_state::commit() {
     finish();
     return;
   }
-  self_->request(committer_, commit_timeout, now.commit)
+  auto timeout = commit_timeout;
+  if (now.stopping)
+    timeout = std::max(timeout, shared_->source->config.stop_deadline
+                                  - std::chrono::duration_cast<std::chrono::milliseconds>(
+                                    steady_clock::now() - now.began));
+  self_->request(committer_, timeout, now.commit)
     .then([this] { finish(); },
           [this](const caf::error& reason) {
             note_unfinished("the last commit of " + names_of(hand_over_->partitions)
@@ -277,10 +294,12 @@ void source_actor_state::finish() {
   for (auto& where : done.partitions) {
     partitions_.erase(where);
     board_->remove(where);
+    stalls_.remove(where);
   }
   if (!done.partitions.empty())
     shared_->log->info((done.lost ? "lost " : "gave up ") + names_of(done.partitions) + " after "
-                       + milliseconds_since(done.began));
+                       + shown(steady_clock::now() - done.began) + ", the last "
+                       + shown(steady_clock::now() - done.drained) + " of them to commit");
   if (done.stopping) {
     stop_answer_.deliver();
   } else {

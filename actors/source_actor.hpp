@@ -7,6 +7,7 @@
 #include "actors/messages.hpp"
 #include "actors/services.hpp"
 #include "actors/source_board.hpp"
+#include "actors/stall_reporter.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -47,6 +48,7 @@ private:
     size_t answers_missing = 0;
     final_commit commit;
     std::chrono::steady_clock::time_point began;
+    std::chrono::steady_clock::time_point drained;
     uint64_t number = 0;
   };
 
@@ -74,6 +76,7 @@ private:
   services* shared_;
   source_board* board_;
   caf::actor committer_;
+  stall_reporter stalls_;
   std::map<kafka::topic_partition, assignment> partitions_;
   std::map<kafka::topic_partition, std::set<uint64_t>>
     living_; ///< epochs whose memory is still in use

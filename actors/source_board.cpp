@@ -23,7 +23,7 @@ void source_board::add(const kafka::topic_partition& where,
                        std::shared_ptr<core::partition_meter> meter) {
   std::lock_guard guard{mutex_};
   std::erase_if(rows_, [&](const row& each) { return each.where == where; });
-  rows_.push_back({where, std::move(meter), {}});
+  rows_.push_back({where, std::move(meter), {}, {}});
   std::sort(rows_.begin(), rows_.end(),
             [](const row& a, const row& b) { return a.where < b.where; });
 }
@@ -44,6 +44,13 @@ void source_board::failed(const kafka::topic_partition& where, const std::string
 void source_board::failed(const std::string& reason) {
   std::lock_guard guard{mutex_};
   errors_.push_back(reason);
+}
+
+void source_board::stands(const kafka::topic_partition& where, const std::string& why) {
+  std::lock_guard guard{mutex_};
+  for (auto& each : rows_)
+    if (each.where == where)
+      each.stall = why;
 }
 
 void source_board::ended() {
@@ -100,7 +107,7 @@ source_state source_board::snapshot() const {
     auto& meter = *each.meter;
     result.partitions.push_back(
       {each.where.topic, each.where.partition, meter.state, meter.position, meter.committed,
-       static_cast<uint64_t>(std::max<int64_t>(meter.in_flight, 0)), each.error});
+       static_cast<uint64_t>(std::max<int64_t>(meter.in_flight, 0)), each.error, each.stall});
   }
   for (size_t i = 0; i < stage_names_.size(); ++i)
     result.stages.push_back(stage_snapshot(i));

@@ -24,6 +24,8 @@ public:
   void remove(const kafka::topic_partition& where);
   void failed(const kafka::topic_partition& where, const std::string& reason);
   void failed(const std::string& reason);
+  /// What a partition that stands still waits for; empty: it moves.
+  void stands(const kafka::topic_partition& where, const std::string& why);
   void ended();
 
   /// Totals for a new start; forgets what the last one showed.
@@ -41,6 +43,7 @@ private:
     kafka::topic_partition where;
     std::shared_ptr<core::partition_meter> meter;
     std::string error;
+    std::string stall;
   };
 
   mutable std::mutex mutex_;

@@ -254,6 +254,8 @@ runner add_work(CLI::App& app) {
   add_choice(app, "--mode", o->mode, {"by_key", "by_partition", "unordered"},
              "what is worked on at once: keys, partitions, everything; outputs keep their order; "
              "default by_key");
+  add_text(app, "--tag", o->tag, "TEXT",
+           "a header `by` with this text on each output, to tell workers apart");
   add_work_load(app, *o);
   auto* concurrency = add_number<uint32_t>(app, "--concurrency", o->concurrency, 1, 100'000,
                                            "runs that are processed at once");

@@ -11,7 +11,7 @@ starts a real Kafka broker of its own, runs the tests with ctest, and stops the 
 every test has passed.
 
   -L LABEL...   only tests with one of these labels; a label is a folder of tests/:
-                unit, integration, examples, program, scripts, style, surface, install, ...;
+                unit, integration, examples, program, robustness, scripts, style, surface, install, ...;
                 tsan: those of unit and integration that threads matter to, with the thread
                 sanitizer
 

@@ -28,6 +28,7 @@ struct work_options {
   std::string on_error;     ///< stop, skip
   std::string output_order; ///< by_key, by_event, none
   std::string key_turns;    ///< automatic, interleaved, serial
+  std::string tag;          ///< of each output's header `by`; empty: no such header
   bool until_end = false;
 };
 

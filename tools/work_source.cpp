@@ -186,6 +186,8 @@ outcome work_source::finish(context<>& ctx) {
     result.key.emplace(rec.key);
   if (rec.has_value())
     result.value = with_done_time(rec.value);
+  if (!options_.tag.empty())
+    result.headers.push_back({"by", options_.tag});
   ctx.forward(std::move(result));
   return complete;
 }

@@ -89,6 +89,10 @@ struct source_config {
   /// How long `stop` waits for work in progress before it commits what is out and leaves.
   std::chrono::milliseconds stop_deadline{30000};
 
+  /// A partition whose oldest event has not moved for so long says so in the log, with what the
+  /// event waits for, and again each time it has stood twice as long.
+  std::chrono::milliseconds stall_warning{30000};
+
   /// How long `start` waits for a broker to answer.
   std::chrono::milliseconds connect_timeout{30000};
 
@@ -111,6 +115,7 @@ struct partition_state {
   int64_t committed = -1; ///< last offset committed by this assignment; -1 before the first
   uint64_t in_flight = 0; ///< records taken in and not out
   std::string error;      ///< why it stopped
+  std::string stall;      ///< what its oldest event waits for, once for `stall_warning`; else empty
 };
 
 /// One stage over all partitions, as `event_source::state` saw it. Its numbers are read one after

@@ -79,6 +79,7 @@ void key_calls::begin(slot& s) {
     return;
   }
   call->slot = s.current->slot;
+  s.current->begun.store(true, std::memory_order_relaxed);
   s.call = call.get();
   ++under_way_;
   if (deadlines_.timeout().count() > 0)

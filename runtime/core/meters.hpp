@@ -44,6 +44,7 @@ struct partition_meter {
   /// Set before anybody else knows the meter. Null: no limit (tests).
   std::shared_ptr<byte_budget::account> account;
   std::atomic<bool> open{false};
+  std::atomic<bool> heard{false};    ///< the broker has told something of it: a record, or its end
   std::atomic<bool> starved{false};  ///< the poller waits for credit: wake it when some comes back
   std::atomic<int64_t> in_flight{0}; ///< taken in by the poller and not out
   std::atomic<int64_t> window{0};    ///< from the oldest event not out to the newest

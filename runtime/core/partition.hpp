@@ -13,6 +13,7 @@
 #pragma once
 
 #include "runtime/core/stage_queue.hpp"
+#include "runtime/core/stall_watch.hpp"
 
 #include <span>
 
@@ -85,6 +86,10 @@ public:
   void give_up();
 
   int64_t committable() { return tracker_.committable(); }
+
+  /// The oldest event that is not out, and what it waits for; none when all are out.
+  std::optional<standing_event> oldest_event();
+
   bool has_unsent() const { return !unsent_.empty(); } ///< the producer had no room for them
   bool stopped() const { return state_ == lifecycle::stopped; }
   lifecycle state() const { return state_; }
@@ -122,6 +127,12 @@ private:
   void keep_turn(event& ev);
   void undo_turn();
   caf::error located(const event& ev, const detail::job* j, const caf::error& reason) const;
+
+  // -- what an event waits for (partition_stall.cpp) ---------------------------------------------
+  static std::string waits_with(const event& ev);
+  const detail::job& slowest_job(const event& ev) const;
+  std::string waits_in_stage(const detail::job& j) const;
+  std::string waits_behind(const detail::job& j) const;
 
   // -- the life of events (partition.cpp) --------------------------------------------------------
   void take_backlog_in();

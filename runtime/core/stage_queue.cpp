@@ -69,6 +69,11 @@ void stage_queue::leave(uint32_t number, uint32_t jobs, run& passes) {
     free_slot(slots_[number]);
 }
 
+uint64_t stage_queue::unfinished_beside(const detail::job& j) const {
+  auto& at = in_slots_ ? static_cast<const place&>(slots_[j.slot]) : lane_places_[j.slot];
+  return at.added - at.done;
+}
+
 bool stage_queue::accepts(const stage_limits& limits) const {
   if (jobs_ == 0)
     return true;
@@ -101,13 +106,18 @@ stage_queue::place& stage_queue::place_for(detail::job& j) {
 }
 
 /// Where a pass would have to wait; null: nowhere, it has no order, or nothing is before it.
-stage_queue::place* stage_queue::taken_place(const detail::job& j) {
+stage_queue::place* stage_queue::taken_place(detail::job& j) {
   auto keyless = j.key.data() == nullptr;
   if (mode_ == stage_mode::unordered || (mode_ == stage_mode::by_key && keyless))
     return nullptr;
-  if (in_slots_)
-    return taken_slot(j);
-  return &lane_places_[lane_for(j)];
+  if (!in_slots_) {
+    j.slot = lane_for(j);
+    return &lane_places_[j.slot];
+  }
+  auto* taken = taken_slot(j);
+  if (taken != nullptr)
+    j.slot = taken->index;
+  return taken;
 }
 
 uint32_t stage_queue::lane_for(const detail::job& j) {

@@ -61,6 +61,9 @@ public:
 
   uint32_t index() const { return stage_; }
 
+  /// Jobs at the place of `j`, with those that are done whose calls still run.
+  uint64_t unfinished_beside(const detail::job& j) const;
+
 private:
   struct place {
     uint64_t added = 0;
@@ -77,7 +80,7 @@ private:
   };
 
   place& place_for(detail::job& j);
-  place* taken_place(const detail::job& j);
+  place* taken_place(detail::job& j);
   uint32_t lane_for(const detail::job& j);
   uint32_t lane_of(uint64_t hash) const;
   slot* taken_slot(const detail::job& j) const;

@@ -27,13 +27,18 @@ void tracker::out(open_batch& home, uint32_t index) {
     close(home);
 }
 
-int64_t tracker::committable() {
+const tracker::open_batch* tracker::oldest() {
   if (batches_.empty())
-    return position_;
+    return nullptr;
   auto& first = batches_.front();
   while (first.done[first.cursor] != 0)
     ++first.cursor;
-  return first.batch->records()[first.cursor].offset;
+  return &first;
+}
+
+int64_t tracker::committable() {
+  const auto* first = oldest();
+  return first == nullptr ? position_ : first->batch->records()[first->cursor].offset;
 }
 
 void tracker::close(open_batch& entry) {

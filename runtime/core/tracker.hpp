@@ -39,6 +39,10 @@ public:
   /// The lowest offset not out; when everything is out, the consumer's position. Never goes back.
   int64_t committable();
 
+  /// The batch of the oldest event that is not out, whose index is the batch's `cursor`; null when
+  /// everything is out.
+  const open_batch* oldest();
+
   /// Events taken in and not out.
   uint64_t in_flight() const { return in_flight_; }
 

@@ -70,6 +70,7 @@ void work_memory::recycle(detail::job& j) {
   j.pass = false;
   j.timed_out = false;
   j.keeps_key = false;
+  j.begun.store(false, std::memory_order_relaxed);
   if (j.stage == detail::job::no_stage) {
     auto& by_hand = static_cast<completable_job&>(j);
     by_hand.finish = nullptr;
@@ -80,6 +81,13 @@ void work_memory::recycle(detail::job& j) {
   }
   plan_->stages[j.stage]->clear(j);
   j.next = std::exchange(free_jobs_[j.stage], &j);
+}
+
+const event* work_memory::find_event(const tracker::open_batch& home, uint32_t index) const {
+  for (auto& ev : events_)
+    if (ev.home == &home && ev.index == index)
+      return &ev;
+  return nullptr;
 }
 
 void work_memory::give_up() {
@@ -111,6 +119,7 @@ caf::error what_was_thrown(const std::string& by = "the processor") {
 
 void process_next(detail::stage_base& stage, run& jobs, run& done) noexcept {
   auto* first = jobs.take();
+  first->begun.store(true, std::memory_order_relaxed);
   done.append(*first);
   if (!stage.by_run()) {
     try {
@@ -123,6 +132,7 @@ void process_next(detail::stage_base& stage, run& jobs, run& done) noexcept {
   std::vector<detail::job*> together{first};
   while (!jobs.empty() && belong_together(*first, *jobs.first)) {
     together.push_back(jobs.take());
+    together.back()->begun.store(true, std::memory_order_relaxed);
     done.append(*together.back());
   }
   try {

@@ -31,6 +31,21 @@ public:
   completable_job& make_completable(std::function<outcome(detail::turn&)> finish);
   void recycle(detail::job& j);
 
+  /// The event of this record, while it is one; null before its handler was considered, and when it
+  /// is out. Looks at all events: for who asks seldom.
+  const event* find_event(const tracker::open_batch& home, uint32_t index) const;
+
+  /// Calls `f(const detail::job&)` with each job that an event waits for, by hand or in a stage.
+  template <class Function>
+  void each_job(Function f) const {
+    for (auto& j : jobs_)
+      if (j->origin != nullptr)
+        f(*j);
+    for (auto& j : completables_)
+      if (j.origin != nullptr)
+        f(static_cast<const detail::job&>(j));
+  }
+
   /// No call that has not begun may begin, and no job that is done by hand comes back.
   void give_up();
 

@@ -20,12 +20,6 @@ caf::error set(rd_kafka_conf_t* conf, const std::string& name, const std::string
                                              + "; librdkafka's CONFIGURATION.md lists them all");
 }
 
-bool same_value(const std::string& x, const std::string& y) {
-  return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](unsigned char a, unsigned char b) {
-    return std::tolower(a) == std::tolower(b);
-  });
-}
-
 caf::error contradiction(const std::string& name, const std::string& value,
                          const forced_property& must) {
   return caf::make_error(errc::bad_config, "Kafka property " + name + " = \"" + value
@@ -48,6 +42,12 @@ caf::error check(const properties& user, const std::vector<forced_property>& for
 }
 
 } // namespace
+
+bool same_value(const std::string& x, const std::string& y) {
+  return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](unsigned char a, unsigned char b) {
+    return std::tolower(a) == std::tolower(b);
+  });
+}
 
 caf::expected<conf_handle> make_conf(const properties& defaults, const properties& user,
                                      const std::vector<forced_property>& forced) {

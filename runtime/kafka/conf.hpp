@@ -21,6 +21,9 @@ struct forced_property {
   std::string why;
 };
 
+/// Whether two values of a property are the same to librdkafka, which does not tell cases apart.
+bool same_value(const std::string& x, const std::string& y);
+
 /// The layers together. Errors: errc::bad_config names the property, the value and the reason.
 caf::expected<conf_handle> make_conf(const properties& defaults, const properties& user,
                                      const std::vector<forced_property>& forced);

@@ -49,7 +49,7 @@ std::vector<forced_property> forced(const consumer::config& settings) {
   };
   // The consumer protocol (KIP-848) is incremental by itself and refuses a client-side assignor.
   auto protocol = settings.kafka.find("group.protocol");
-  if (protocol == settings.kafka.end() || protocol->second != "consumer")
+  if (protocol == settings.kafka.end() || !same_value(protocol->second, "consumer"))
     result.push_back({"partition.assignment.strategy", "cooperative-sticky",
                       "partitions that stay are worked on during a rebalance"});
   return result;
@@ -142,6 +142,7 @@ caf::error consumer::impl::assign(const std::vector<partition_offset>& start) {
       return std::move(opened.error());
     (*opened)->assigned = true;
     (*opened)->failed = false;
+    (*opened)->heard = false;
     (*opened)->position = std::max<int64_t>(offset, -1);
   }
   auto list = to_list(start, RD_KAFKA_OFFSET_BEGINNING);
@@ -230,6 +231,11 @@ caf::error consumer::unassign(const std::vector<topic_partition>& partitions) {
 core::record_batch_ptr consumer::drain(const topic_partition& where, size_t max_records,
                                        size_t max_bytes) {
   return impl_->drain(where, max_records, max_bytes);
+}
+
+bool consumer::has_heard(const topic_partition& of) const {
+  auto i = impl_->sources.find(of);
+  return i != impl_->sources.end() && i->second.heard;
 }
 
 void consumer::close() {

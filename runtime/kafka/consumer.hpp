@@ -111,6 +111,10 @@ public:
   /// one that is known, where a partition read from its start turns out to be empty.
   core::record_batch_ptr drain(const topic_partition& where, size_t max_records, size_t max_bytes);
 
+  /// True once something came of an assigned partition: a record, an error, or that it is at its
+  /// end.
+  bool has_heard(const topic_partition& of) const;
+
   /// Sends a commit; the answer arrives as offsets_committed. Any thread.
   caf::error commit_async(const std::vector<partition_offset>& offsets);
 

@@ -124,6 +124,7 @@ core::record_batch_ptr consumer::impl::drain(const topic_partition& where, size_
 void consumer::impl::copy_chunk(const topic_partition& where, source& from,
                                 std::span<rd_kafka_message_t*> messages,
                                 core::record_batch_ptr& into) {
+  from.heard = true;
   auto fails = [](const auto* message) { return ends_partition(message->err); };
   auto failure = std::find_if(messages.begin(), messages.end(), fails);
   auto readable = messages.first(static_cast<size_t>(failure - messages.begin()));

@@ -19,6 +19,7 @@ struct consumer::impl {
     queue_handle queue;
     bool assigned = false;
     bool failed = false;     ///< gives nothing more until it is assigned again
+    bool heard = false;      ///< something came since it was assigned: a record, or its end
     int64_t position = -1;   ///< behind what was drained; -1 while unknown
     size_t record_bytes = 0; ///< about the size of a record, as seen so far; 0 while unknown
   };

@@ -75,8 +75,10 @@ std::string_view remedy(rd_kafka_resp_err_t code) {
              "broker's tools, then set the group's offset past them";
     case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
     case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
-    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
       return "the group went on without this member";
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+    case RD_KAFKA_RESP_ERR_UNRELEASED_INSTANCE_ID:
+      return "give each process a group.instance.id of its own";
     default:
       return {};
   }

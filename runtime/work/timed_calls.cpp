@@ -37,6 +37,7 @@ core::run timed_calls::copy(const core::run& jobs, caf::error& failed) {
     auto& mine = *copies_[used++];
     failed = core::lend(stage_, *j, mine);
     mine.stage = j->stage;
+    j->begun.store(true, std::memory_order_relaxed);
     result.append(mine);
   }
   if (failed)

@@ -59,6 +59,9 @@ public:
     return result;
   }
 
+  /// The call of the first job at this place has begun, and lasts.
+  void begin(place at) { waiting_.at(at).first->begun = true; }
+
   /// Places with jobs that wait, in a fixed order.
   std::vector<place> busy() const {
     std::vector<place> result;

@@ -60,6 +60,13 @@ int run_child(const std::vector<std::string>& arguments) {
   cfg.kafka = {{"fetch.wait.max.ms", "10"},
                {"session.timeout.ms", "1000"},
                {"heartbeat.interval.ms", "100"}};
+  if (arguments.size() > 5)
+    cfg.kafka.clear();
+  for (size_t i = 5; i < arguments.size(); ++i) {
+    auto equals = arguments[i].find('=');
+    cfg.kafka[arguments[i].substr(0, equals)] = arguments[i].substr(equals + 1);
+  }
+  cfg.stall_warning = 1s;
   cfg.credit = 100; // a stop in the middle finds more to do in the topic
   cfg.commit_interval = how == "forward" ? std::chrono::milliseconds{1h} : 20ms;
   event_source<> source{system, cfg};

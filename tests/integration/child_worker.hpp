@@ -6,7 +6,8 @@
 
 namespace keyloom::test {
 
-/// Arguments of a child: how it works, broker, group, topic, topic for its outputs.
+/// Arguments of a child: how it works, broker, group, topic, topic for its outputs, and if wanted
+/// properties of the client (name=value) instead of a short session.
 ///   hold     a blocking call a record, which never returns; prints "call" when one begins
 ///   forward  copies records as they are, and commits nothing before it stops
 ///   slow     as forward, with a short blocking call a record, and commits all the time

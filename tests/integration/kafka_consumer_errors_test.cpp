@@ -62,6 +62,21 @@ TEST_CASE("a property that says what keyloom says is fine") {
   require_ok(made ? caf::error{} : made.error());
 }
 
+TEST_CASE("the consumer protocol leaves session and assignor to the broker, however it is spelt") {
+  for (const auto* spelt : {"consumer", "Consumer"}) {
+    auto made = kafka::consumer::make(
+      {.brokers = "127.0.0.1:1", .group = "g", .kafka = {{"group.protocol", spelt}}});
+    require_ok(made ? caf::error{} : made.error());
+  }
+  for (const auto* name : {"session.timeout.ms", "heartbeat.interval.ms"}) {
+    auto err = make_fails({.brokers = "127.0.0.1:1",
+                           .group = "g",
+                           .kafka = {{"group.protocol", "consumer"}, {name, "3000"}}});
+    CHECK(err == errc::bad_config);
+    CHECK_THAT(describe(err), Contains(name));
+  }
+}
+
 TEST_CASE("a consumer without a group is refused") {
   auto err = make_fails({.brokers = "127.0.0.1:1", .group = ""});
   CHECK(err == errc::bad_config);

@@ -1,4 +1,5 @@
 // What happens to work in progress when a partition goes to another member, and comes back.
+#include "tests/integration/group_protocol.hpp"
 #include "tests/integration/held_calls.hpp"
 #include "tests/integration/mock_cluster.hpp"
 #include "tests/integration/source_fixture.hpp"
@@ -57,25 +58,38 @@ std::optional<lifecycle> lifecycle_of(const event_source<>& source, int32_t part
   return std::nullopt;
 }
 
+std::string stall_of(const event_source<>& source, int32_t partition) {
+  for (auto& each : source.state().partitions)
+    if (each.partition == partition)
+      return each.stall;
+  return {};
+}
+
 } // namespace
 
 TEST_CASE(
   "I3, I6: a partition that was not drained in time comes again at its next owner, and when "
   "it returns it waits for the call that still runs") {
   on_each_broker([](test_broker& broker) {
+    auto protocol = GENERATE_REF(from_range(protocols_of(broker)));
+    INFO(name_of(protocol));
     source_fixture with{broker};
     auto in = broker.new_topic(2);
     auto out = broker.new_topic(2);
     send(broker, a_key_each(in, 2));
     held_calls calls;
     auto cfg = with.config(in);
+    cfg.kafka = properties_of(protocol, "first");
     cfg.drain_deadline = 50ms;
+    cfg.stall_warning = 100ms;
     auto source = holding_source(with, cfg, out, calls);
     require_ok(source->start());
     for (int32_t p : {0, 1})
       REQUIRE(calls.has_begun(key_of(p), 1, patience));
 
-    auto other = std::make_unique<member>(broker.consumer_config(with.group), in);
+    auto other_cfg = broker.consumer_config(with.group);
+    other_cfg.kafka = properties_of(protocol, "second");
+    auto other = std::make_unique<member>(other_cfg, in);
     REQUIRE(other->owns(1));
     auto moved = other->owned.begin()->partition;
     REQUIRE(other->receives(records));
@@ -85,6 +99,9 @@ TEST_CASE(
     other = nullptr; // leaves the group, having committed nothing
     REQUIRE(eventually([&] { return lifecycle_of(*source, moved) == lifecycle::unassigned; }));
     CHECK(calls.begun(key_of(moved)) == 1);
+    REQUIRE(eventually([&] { // I10: though it has not even begun
+      return stall_of(*source, moved).find("calls that still run from before") != std::string::npos;
+    }));
     calls.let_go();
     REQUIRE(eventually([&] { return source->state().out == 2 * records; }));
     CHECK(calls.begun(key_of(moved)) == records + 1); // the late result counted for nothing

@@ -103,6 +103,14 @@ class Work(unittest.TestCase):
                     self.assertEqual(list(json.loads(rec["payload"]))[-1], "d")
         self.each_broker(test)
 
+    def test_a_tag_is_a_header_of_each_output(self):
+        def test(address):
+            topic, out = self.load(address, 20, 5), new_topic("out")
+            self.work(address, topic, "--out", out, "--tag", "worker 1")
+            headers = [rec["headers"] for rec in records_of(address, out)]
+            self.assertEqual(headers, [["by", "worker 1", "type", "done"]] * 20)
+        self.each_broker(test)
+
     def test_an_error_stops_the_partition_with_a_line_that_names_it(self):
         def test(address):
             topic = self.load(address, 200, 5)

@@ -8,6 +8,7 @@
 
 #include <caf/expected.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,6 +39,8 @@ struct job {
   bool pass = false;      ///< does nothing but wait its turn; has no payload
   bool timed_out = false; ///< its call took longer than the stage's timeout
   bool keeps_key = false; ///< timed out, and its call still runs: its key waits for that (I3)
+  std::atomic<bool> begun{false}; ///< a call works on it; set by its processor, for who asks why it
+                                  ///< takes so long (any thread)
 };
 
 /// What became of a job, for who knows the result only.

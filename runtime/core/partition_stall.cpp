@@ -1,0 +1,99 @@
+// What the oldest event of a partition waits for, in words (I10). Asked seldom, so nothing is kept
+// for it: events and jobs are looked through.
+#include "runtime/core/partition.hpp"
+
+#include <algorithm>
+
+namespace keyloom::core {
+
+namespace {
+
+std::optional<std::string> key_of(std::string_view key) {
+  return key.data() == nullptr ? std::nullopt : std::optional{std::string{key}};
+}
+
+std::string what_runs(processor_kind kind) {
+  switch (kind) {
+    case processor_kind::actor:
+      return "a handler actor's answer";
+    case processor_kind::async:
+      return "a completion that nobody has fulfilled";
+    default:
+      return "a call that runs";
+  }
+}
+
+} // namespace
+
+std::optional<standing_event> partition::oldest_event() {
+  const auto* home = tracker_.oldest();
+  if (home == nullptr)
+    return std::nullopt;
+  auto& rec = home->batch->records()[home->cursor];
+  standing_event result{rec.offset, key_of(rec.key), {}, {}};
+  const auto* ev = memory_->find_event(*home, home->cursor);
+  if (ev == nullptr) {
+    result.waits_for = "its handler to be called";
+  } else if (ev->open_jobs == 0) {
+    result.waits_for = waits_with(*ev);
+  } else if (auto& j = slowest_job(*ev); j.stage == detail::job::no_stage) {
+    result.waits_for = "its job_complete, which nobody has called";
+  } else {
+    result.key = key_of(j.key);
+    result.stage = common_.source->stages[j.stage]->name();
+    result.waits_for = waits_in_stage(j);
+  }
+  return result;
+}
+
+/// Its turns are over: as the oldest one, it waits for no other event.
+std::string partition::waits_with(const event& ev) {
+  if (ev.unacknowledged > 0)
+    return "the broker's acknowledgement of " + std::to_string(ev.unacknowledged) + " outputs";
+  return "room in the producer's queue";
+}
+
+/// One whose call runs, if any does.
+const detail::job& partition::slowest_job(const event& ev) const {
+  const detail::job* result = nullptr;
+  memory_->each_job([&](const detail::job& j) {
+    if (j.origin == &ev && (result == nullptr || (j.begun && !result->begun)))
+      result = &j;
+  });
+  return *result;
+}
+
+std::string partition::waits_in_stage(const detail::job& j) const {
+  auto& stage = *common_.source->stages[j.stage];
+  if (j.begun)
+    return what_runs(stage.kind());
+  if (auto before = waits_behind(j); !before.empty())
+    return before;
+  if (stage.kind() == processor_kind::compute)
+    return "a thread to run it";
+  auto running = common_.stages[j.stage].running.load(std::memory_order_relaxed);
+  return "a place in the stage, " + std::to_string(running) + " of "
+         + std::to_string(stage.limits().concurrency) + " are taken";
+}
+
+/// What is before it at its place, and holds it up; empty when that is nothing.
+std::string partition::waits_behind(const detail::job& j) const {
+  const detail::job* ahead = nullptr;
+  uint64_t beside = 0;
+  memory_->each_job([&](const detail::job& other) {
+    if (other.stage != j.stage || other.slot != j.slot || other.pass)
+      return;
+    ++beside;
+    if (&other != &j && (other.begun || (j.pass && ahead == nullptr)))
+      ahead = &other;
+  });
+  if (ahead != nullptr)
+    return "the job of offset " + std::to_string(ahead->origin->record().offset)
+           + (ahead->key == j.key ? " with the same key" : " at the same place")
+           + (ahead->begun ? ", whose call runs" : ", which has not begun");
+  if (stages_[j.stage].unfinished_beside(j) > beside)
+    return "an earlier call of its key, which took longer than the stage's timeout and still runs";
+  return {};
+}
+
+} // namespace keyloom::core
