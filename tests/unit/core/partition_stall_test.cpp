@@ -1,5 +1,5 @@
 // I10: what a partition says its oldest event waits for.
-#include "tests/fakes/fake_return.hpp"
+#include "tests/fakes/add_stage.hpp"
 #include "tests/fakes/partition_rig.hpp"
 
 #include <catch2/catch.hpp>
@@ -33,6 +33,15 @@ struct standing_rig : fakes::partition_rig {
       return incomplete;
     });
     start();
+  }
+
+  void answer_key(std::string_view key) { answer(place_of(key)); }
+
+  void acknowledge_all() {
+    while (!outputs.unreported.empty()) {
+      core::delivery reports[] = {outputs.report(0)};
+      core->delivered(reports);
+    }
   }
 
   place place_of(std::string_view key) { return {0, runs.slot_of(0, key)}; }
@@ -100,12 +109,10 @@ TEST_CASE("I10: a job behind a later event's job with the same key names that on
     return incomplete;
   });
   rig.start();
-  auto back = std::make_shared<fakes::fake_return>();
-  rig.core->memory()->returns_to(back);
   rig.take(fakes::make_batch({rec(5, "a", "later"), rec(6, "b", "at once")}));
   rig.runs.begin({0, rig.runs.slot_of(0, "shared")});
   REQUIRE((*by_hand)());
-  for (auto& part : back->take())
+  for (auto& part : rig.back->take())
     rig.core->finished(std::move(part));
   CHECK(to_string(*rig.core->oldest_event())
         == "offset 5, key 'shared', stage 'work', waits for the job of offset 6 with the same key, "
