@@ -31,8 +31,8 @@ struct revoked {
   bool lost = false;
 };
 
-/// Poller -> source: a partition cannot be read on, or (without a topic) the client itself cannot
-/// go on.
+/// Poller -> source -> partition: a partition cannot be read on, or (without a topic) the client
+/// itself cannot go on. Not a bare caf::error: CAF would end the actor that gets one.
 struct intake_failed {
   kafka::topic_partition where;
   caf::error reason;

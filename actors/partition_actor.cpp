@@ -126,8 +126,8 @@ caf::behavior partition_actor_state::make_behavior() {
       core_.begin_drain();
       after_message();
     },
-    [this](const caf::error& intake_failure) {
-      core_.stop(intake_failure);
+    [this](const intake_failed& news) {
+      core_.stop(news.reason);
       after_message();
     },
     [this](give_up_atom) { return give_up(); },

@@ -146,7 +146,7 @@ void source_actor_state::on_intake_failed(const intake_failed& news) {
   if (news.where.topic.empty())
     fail_source(describe(news.reason));
   else if (auto it = partitions_.find(news.where); it != partitions_.end())
-    tell(*self_, it->second.partition, news.reason);
+    tell(*self_, it->second.partition, news);
 }
 
 void source_actor_state::fail_source(const std::string& reason) {

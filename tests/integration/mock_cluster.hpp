@@ -34,6 +34,13 @@ public:
                                       RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
   }
 
+  /// The next fetch learns that its offset is outside of what the partition holds.
+  void put_fetch_out_of_range() {
+    constexpr int16_t fetch = 1; // Kafka's number of this request
+    rd_kafka_mock_push_request_errors(cluster_.get(), fetch, 1,
+                                      RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
+  }
+
 private:
   kafka::client_handle client_;
   kafka::mock_cluster_handle cluster_;
