@@ -135,6 +135,7 @@ struct source_state {
   std::vector<stage_state> stages; ///< in the order they were defined
   uint64_t records = 0;            ///< taken in
   uint64_t out = 0;                ///< out: complete, outputs acknowledged
+  uint64_t already_out = 0;        ///< taken in and skipped: out before, as the group's commit said
   uint64_t skipped = 0;            ///< given up by failure_action::skip
   uint64_t forwarded = 0;          ///< output records acknowledged
   uint64_t commits = 0;            ///< commits acknowledged
