@@ -46,6 +46,7 @@ caf::error poller::start(caf::actor source, caf::actor committer) {
   kafka::consumer::config consumer_cfg{cfg.brokers,
                                        cfg.group,
                                        cfg.kafka,
+                                       cfg.on_gap == gap_action::go_on,
                                        cfg.skip_headers,
                                        queue_kbytes(shared_),
                                        [this] { wake(); },

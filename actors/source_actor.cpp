@@ -86,10 +86,20 @@ void source_actor_state::on_assigned(const assigned& news) {
 
 void source_actor_state::on_gap(const partition_start& start) {
   auto what = name_of(start.where) + ": " + start.from.note;
+  if (shared_->source->config.on_gap == gap_action::go_on) {
+    shared_->log->warning(what + "; going on at "
+                          + (start.from.at.offset < 0
+                               ? std::string{"the earliest record"}
+                               : "offset " + std::to_string(start.from.at.offset))
+                          + " (on-gap = continue)");
+    return;
+  }
   auto& state = partitions_[start.where];
   state.opened = true; // never
   auto reason = caf::make_error(errc::offset_out_of_range,
-                                what + "; set the group's offset by hand");
+                                what
+                                  + "; set the group's offset by hand, or let on-gap be continue "
+                                    "to go on at the earliest record");
   tell(*self_, state.partition, intake_failed{start.where, std::move(reason)});
 }
 

@@ -2,7 +2,7 @@
 // offset, with what the commit's completion map names as out; at the earliest record where nothing
 // is committed. Never anywhere else in silence: records may be missing where the committed offset
 // is outside of what the topic holds, belongs to a topic of the same name that is gone, or has
-// expired. That is a gap, which somebody has to decide about. Pure function, any thread.
+// expired. That is a gap, which the policy on_gap decides about. Pure function, any thread.
 #pragma once
 
 #include "runtime/core/completion_map.hpp"

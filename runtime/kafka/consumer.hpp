@@ -77,6 +77,9 @@ public:
     std::string brokers;
     std::string group;
     properties kafka = {};
+    /// Where the position is outside of what the topic holds, go on at the earliest record, as one
+    /// line of `log` says; otherwise the partition fails.
+    bool skips_gaps = false;
     /// Records come without their headers, which are dear to ask the client for.
     bool skip_headers = false;
     /// Most that a partition's queue in the client holds before it fetches no more, in KiB; the
