@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/core/partition.hpp"
+#include "runtime/core/start_point.hpp"
 #include "runtime/kafka/consumer.hpp"
 
 #include <keyloom/errc.hpp>
@@ -19,9 +20,22 @@ struct delivery_reports {
   core::work_memory_ptr memory;
 };
 
-/// Poller -> source: the group gave us these partitions, to start at these offsets.
+/// Where a partition that the group gave us begins.
+struct partition_start {
+  kafka::topic_partition where;
+  core::start_point from;
+  std::optional<core::topic_id> topic; ///< where the broker tells
+};
+
+/// How far a partition has come.
+struct partition_reached {
+  kafka::topic_partition where;
+  core::progress what;
+};
+
+/// Poller -> source: the group gave us these partitions.
 struct assigned {
-  std::vector<kafka::partition_offset> start;
+  std::vector<partition_start> start;
 };
 
 /// Poller -> source: the group takes these partitions away; it waits for our answer unless they are
@@ -32,7 +46,8 @@ struct revoked {
 };
 
 /// Poller -> source -> partition: a partition cannot be read on, or (without a topic, and no
-/// further than the source) the client itself cannot go on.
+/// further than the source) the client itself cannot go on. Not a bare caf::error: CAF would end
+/// the actor that gets one.
 struct intake_failed {
   kafka::topic_partition where;
   caf::error reason;
@@ -57,7 +72,7 @@ struct partition_stopped {
 
 /// Partition -> source, the answer to give_up_atom: its last word.
 struct partition_given_up {
-  kafka::partition_offset last;
+  partition_reached last;
 };
 
 /// Worker -> partition: a call whose timeout had passed has returned.
@@ -75,7 +90,7 @@ struct memory_gone {
 
 /// Source -> committer: commit these, then answer with ok.
 struct final_commit {
-  std::vector<kafka::partition_offset> offsets;
+  std::vector<partition_reached> partitions;
 };
 
 /// Source -> committer: these partitions were lost: commit nothing for them any more.
@@ -85,8 +100,9 @@ struct forget_partitions {
 
 /// Source -> committer: commit this partition's progress from now on.
 struct commit_for {
-  kafka::topic_partition where;
+  partition_start start;
   std::shared_ptr<core::partition_meter> meter;
+  caf::actor partition; ///< answers progress_atom
 };
 
 } // namespace keyloom::actors
@@ -94,6 +110,7 @@ struct commit_for {
 CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::core::record_batch_ptr))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::core::run))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::core::progress))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::delivery_reports))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::assigned))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::revoked))
@@ -110,7 +127,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_stands))
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, tick_atom)  // own timer
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, retry_atom) // own timer: try again
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, open_atom)  // source -> partition: begin
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, due_atom)   // own timer: commit what is known
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               progress_atom) // committer -> partition: how far have you come?
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, open_atom) // source -> partition: begin
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
                drain_atom) // source -> partition: finish what was begun
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, give_up_atom)  // source -> partition: end now
@@ -128,6 +148,7 @@ CAF_END_TYPE_ID_BLOCK(keyloom_runtime)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::core::record_batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::core::run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::core::progress)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::delivery_reports)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::assigned)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::revoked)

@@ -73,7 +73,7 @@ private:
 
 partition_actor_state::partition_actor_state(caf::event_based_actor* self, partition_args args)
   : alive_(args.shared->alive, *self), self_(self), args_(std::move(args)),
-    core_(args_.start.where.topic, args_.start.where.partition, args_.start.offset,
+    core_(args_.start.where.topic, args_.start.where.partition, args_.start.from.at,
           {args_.shared->source, *args_.shared->totals, *args_.shared->stage_meters}, *args_.meter,
           {*this, *this, *this, *this, *this}),
     keys_(args_.shared->source->stages.size()) {
@@ -120,6 +120,7 @@ caf::behavior partition_actor_state::make_behavior() {
       core_.limits_changed();
       after_message();
     },
+    [this](progress_atom) { return core_.reached(); },
     [this](open_atom) { core_.open(); },
     [this](drain_atom) {
       draining_ = true;
@@ -264,7 +265,7 @@ void partition_actor_state::tell_drained() {
 }
 
 caf::result<partition_given_up> partition_actor_state::give_up() {
-  partition_given_up result{{args_.start.where, core_.committable()}};
+  partition_given_up result{{args_.start.where, core_.reached()}};
   core_.give_up();
   retire_children();
   self_->quit();

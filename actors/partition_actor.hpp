@@ -20,7 +20,7 @@ class actor_return;
 
 /// What an assignment is made of.
 struct partition_args {
-  kafka::partition_offset start;
+  partition_start start;
   std::shared_ptr<core::partition_meter> meter;
   caf::actor source;
   uint64_t epoch = 0; ///< of the assignment, for memory_gone

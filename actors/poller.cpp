@@ -2,6 +2,7 @@
 
 #include "actors/messages.hpp"
 #include "actors/send.hpp"
+#include "actors/start_finder.hpp"
 
 #include <algorithm>
 
@@ -14,8 +15,6 @@ namespace {
 /// Longest nap. The client wakes the poller when records or events arrive; the nap bounds what a
 /// lost wake-up costs, and keeps max.poll.interval.ms satisfied.
 constexpr auto nap = 100ms;
-constexpr auto committed_timeout = 5s;
-constexpr int committed_attempts = 6;
 constexpr int64_t max_batch_bytes = 4 << 20;
 
 /// A name that begins with ^ is a pattern to the client.
@@ -47,6 +46,7 @@ caf::error poller::start(caf::actor source, caf::actor committer) {
   kafka::consumer::config consumer_cfg{cfg.brokers,
                                        cfg.group,
                                        cfg.kafka,
+                                       cfg.on_gap == gap_action::go_on,
                                        cfg.skip_headers,
                                        queue_kbytes(shared_),
                                        [this] { wake(); },
@@ -170,7 +170,7 @@ void poller::on_assigned(kafka::partitions_assigned&& news) {
     assign({}); // at once: a held event stands the group still
     return;
   }
-  auto start = committed_offsets(news.partitions);
+  auto start = start_finder{*consumer_, *shared_.log}.find(news.partitions);
   if (start) {
     post(source_, assigned{std::move(*start)});
   } else {
@@ -189,17 +189,6 @@ void poller::on_revoked(kafka::partitions_revoked&& news) {
     unassign(std::move(news.partitions));
   else
     post(source_, revoked{std::move(news.partitions), news.lost});
-}
-
-caf::expected<std::vector<kafka::partition_offset>>
-poller::committed_offsets(const std::vector<kafka::topic_partition>& partitions) {
-  auto result = consumer_->committed(partitions, committed_timeout);
-  for (int attempt = 1; !result && attempt < committed_attempts; ++attempt) {
-    shared_.log->warning("reading the group's committed offsets failed, trying again: "
-                         + describe(result.error()));
-    result = consumer_->committed(partitions, committed_timeout);
-  }
-  return result;
 }
 
 bool poller::take_records() {

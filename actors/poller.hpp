@@ -59,8 +59,6 @@ private:
   void warn(const std::string& problem);
   void on_assigned(kafka::partitions_assigned&& news);
   void on_revoked(kafka::partitions_revoked&& news);
-  caf::expected<std::vector<kafka::partition_offset>>
-  committed_offsets(const std::vector<kafka::topic_partition>& partitions);
   bool take_records();
   bool take_records(target& from);
   void fail(kafka::topic_partition where, caf::error reason);

@@ -23,6 +23,7 @@ constexpr auto hour = std::chrono::milliseconds{1h};
 constexpr names3 orders{"by_key", "by_event", "none"};
 constexpr names3 turns{"automatic", "interleaved", "serial"};
 constexpr names3 actions{"stop", "stop_source", "skip"};
+constexpr std::array<std::string_view, 2> gap_actions{"stop", "continue"};
 constexpr std::array<std::string_view, 5> levels{"debug", "info", "warning", "error", "off"};
 
 // clang-format off
@@ -37,6 +38,7 @@ constexpr setting table[] = {
   {"chain.limit", count_kind{&cfg::chain_limit, "events", 1, any}, "With interleaved turns: so many held events of a key let its next handlers wait until all are released."},
   {"chain.time", duration_kind{&cfg::chain_time, 1ms, hour}, "The same once this time has passed since the first was held."},
   {"on-error", choice<&cfg::on_error, actions>(), "What becomes of an event whose turn failed: its partition stops, the whole source stops, or it is skipped."},
+  {"on-gap", choice<&cfg::on_gap, gap_actions>(), "What becomes of a partition where records may be missing, because its committed offset is outside of what the topic holds, of a topic that was deleted, or gone: it stops, or goes on at the earliest record."},
   {"credit", count_kind{&cfg::credit, "records", 1, 10'000'000}, "Records of one partition that may be taken in and not out; the others stay with the client."},
   {"window", count_kind{&cfg::window, "records", 1, any}, "Records of one partition beyond its oldest one that is not out; intake waits at the limit."},
   {"skip-headers", flag_kind{&cfg::skip_headers}, "Records come without headers, which saves about 100 ns each; not with routes by type."},

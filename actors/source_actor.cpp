@@ -67,7 +67,7 @@ void source_actor_state::on_assigned(const assigned& news) {
   std::vector<poller::target> targets;
   if (stop_asked_) { // the group must be answered, but nothing is taken in any more
     for (auto& start : news.start)
-      targets.push_back({start, nullptr, nullptr});
+      targets.push_back({{start.where, start.from.at.offset}, nullptr, nullptr});
     shared_->poller->assign(std::move(targets));
     return;
   }
@@ -80,15 +80,36 @@ void source_actor_state::on_assigned(const assigned& news) {
       partition_args{start, meter, caf::actor_cast<caf::actor>(self_), epoch, shared_});
     board_->add(start.where, meter);
     stalls_.add(start.where, partition, meter);
-    tell(*self_, committer_, commit_for{start.where, meter});
+    tell(*self_, committer_, commit_for{start, meter, partition});
     partitions_[start.where] = {partition, meter, epoch};
     living_[start.where].insert(epoch);
-    targets.push_back({start, partition, meter});
+    targets.push_back({{start.where, start.from.at.offset}, partition, meter});
     names.push_back(start.where);
+    if (start.from.is_gap())
+      on_gap(start);
     open_if_quiet(start.where);
   }
   shared_->log->info("assigned " + names_of(names)); // before anything of them is worked on
   shared_->poller->assign(std::move(targets));
+}
+
+void source_actor_state::on_gap(const partition_start& start) {
+  auto what = name_of(start.where) + ": " + start.from.note;
+  if (shared_->source->config.on_gap == gap_action::go_on) {
+    shared_->log->warning(what + "; going on at "
+                          + (start.from.at.offset < 0
+                               ? std::string{"the earliest record"}
+                               : "offset " + std::to_string(start.from.at.offset))
+                          + " (on-gap = continue)");
+    return;
+  }
+  auto& state = partitions_[start.where];
+  state.opened = true; // never
+  auto reason = caf::make_error(errc::offset_out_of_range,
+                                what
+                                  + "; set the group's offset by hand, or let on-gap be continue "
+                                    "to go on at the earliest record");
+  tell(*self_, state.partition, intake_failed{start.where, std::move(reason)});
 }
 
 /// Opens a partition once no call of an earlier assignment runs any more: until then two calls of a
@@ -243,7 +264,7 @@ void source_actor_state::collect() {
              number = now.number](partition_given_up& last) { collected(number, std::move(last)); },
             // It died, which on_died tells; what was out before is known.
             [this, number = now.number, where, meter = state.meter](const caf::error&) {
-              collected(number, {{where, meter->committable}});
+              collected(number, {{where, {meter->committable.load()}}});
             });
   }
 }
@@ -262,14 +283,14 @@ void source_actor_state::collected(uint64_t number, partition_given_up&& last) {
   if (!hand_over_ || hand_over_->number != number)
     return;
   auto& now = *hand_over_;
-  now.commit.offsets.push_back(std::move(last.last));
+  now.commit.partitions.push_back(std::move(last.last));
   if (--now.answers_missing == 0)
     commit();
 }
 
 void source_actor_state::commit() {
   auto& now = *hand_over_;
-  if (now.lost || now.commit.offsets.empty()) {
+  if (now.lost || now.commit.partitions.empty()) {
     finish();
     return;
   }

@@ -53,6 +53,7 @@ private:
   };
 
   void on_assigned(const assigned& news);
+  void on_gap(const partition_start& start);
   void open_if_quiet(const kafka::topic_partition& where);
   void on_memory_gone(const memory_gone& news);
   void on_stopped(const partition_stopped& news);

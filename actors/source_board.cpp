@@ -113,6 +113,7 @@ source_state source_board::snapshot() const {
     result.stages.push_back(stage_snapshot(i));
   result.records = totals.records;
   result.out = totals.out;
+  result.already_out = totals.already_out;
   result.skipped = totals.skipped;
   result.forwarded = totals.forwarded;
   result.commits = totals.commits;

@@ -1,6 +1,7 @@
 # Finds what keyloom is built on. CAF and librdkafka come from the cache that tools/setup.sh fills
 # (or from the system, where setup.sh found them good enough), the rest from Debian packages.
-# Targets: CAF::core CAF::io, Rdkafka::rdkafka, spdlog::spdlog, nlohmann_json::nlohmann_json.
+# Targets: CAF::core CAF::io, Rdkafka::rdkafka, spdlog::spdlog, ZLIB::ZLIB,
+# nlohmann_json::nlohmann_json.
 
 if(DEFINED ENV{KEYLOOM_CACHE})
   set(keyloom_cache "$ENV{KEYLOOM_CACHE}")
@@ -31,6 +32,7 @@ set(CAF_DIR "${KEYLOOM_CAF_DIR}" CACHE PATH "CAF, as the dependencies file says"
 find_package(Threads REQUIRED)
 find_package(CAF REQUIRED COMPONENTS core io)
 find_package(spdlog REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(nlohmann_json REQUIRED)
 
 add_library(Rdkafka::rdkafka UNKNOWN IMPORTED)
@@ -39,7 +41,6 @@ set_target_properties(Rdkafka::rdkafka PROPERTIES
   INTERFACE_INCLUDE_DIRECTORIES "${KEYLOOM_RDKAFKA_INCLUDE_DIR}")
 if(KEYLOOM_RDKAFKA_LIBRARY MATCHES "\\.a$")
   find_package(OpenSSL REQUIRED)
-  find_package(ZLIB REQUIRED)
   find_library(zstd_library zstd REQUIRED)
   set_target_properties(Rdkafka::rdkafka PROPERTIES INTERFACE_LINK_LIBRARIES
     "OpenSSL::SSL;OpenSSL::Crypto;ZLIB::ZLIB;${zstd_library};Threads::Threads;m;dl;rt")

@@ -1,5 +1,6 @@
 #include "tools/offsets.hpp"
 
+#include "runtime/core/completion_map.hpp"
 #include "tools/cluster_access.hpp"
 #include "tools/progress.hpp"
 #include "tools/report.hpp"
@@ -20,6 +21,7 @@ struct partition_state {
   int64_t committed = -1; ///< -1: nothing
   int64_t end = 0;
   int64_t lag = 0; ///< from the low watermark when nothing is committed
+  core::decoded_metadata beyond = {};
 };
 
 caf::expected<std::vector<partition_state>> look_up(cluster_access& access,
@@ -34,8 +36,10 @@ caf::expected<std::vector<partition_state>> look_up(cluster_access& access,
   for (size_t i = 0; i < ends->size(); ++i) {
     partition_state state{static_cast<int32_t>(i), -1, (*ends)[i].high, 0};
     for (const auto& known : *offsets)
-      if (known.where.partition == state.partition)
-        state.committed = std::max<int64_t>(known.offset, -1);
+      if (known.where.partition == state.partition && known.offset >= 0) {
+        state.committed = known.offset;
+        state.beyond = core::decode(known.metadata, known.offset);
+      }
     // Records may be gone that the group has not read; those are no work any more.
     state.lag = std::max<int64_t>(state.end - std::max(state.committed, (*ends)[i].low), 0);
     result.push_back(state);
@@ -45,14 +49,45 @@ caf::expected<std::vector<partition_state>> look_up(cluster_access& access,
 
 void print_json(std::span<const partition_state> states) {
   auto partitions = nlohmann::ordered_json::array();
-  for (const auto& state : states)
-    // Commits carry offsets alone, so nothing is known to be complete behind one.
+  for (const auto& state : states) {
+    auto beyond = nlohmann::ordered_json::array();
+    for (const auto& [begin, end] : state.beyond.map.out)
+      beyond.push_back({begin, end - 1});
     partitions.push_back({{"partition", state.partition},
                           {"committed", state.committed},
                           {"end", state.end},
                           {"lag", state.lag},
-                          {"completed_beyond", nlohmann::ordered_json::array()}});
+                          {"completed_beyond", std::move(beyond)}});
+  }
   print_report({{"partitions", std::move(partitions)}}, true);
+}
+
+/// What the commit's metadata says, for people; empty when it says nothing.
+std::string sentence(const partition_state& state) {
+  constexpr size_t most_shown = 10;
+  switch (state.beyond.kind) {
+    case core::metadata_kind::foreign:
+      return "the commit's metadata is another program's";
+    case core::metadata_kind::newer:
+      return "the commit's metadata is of a newer version of keyloom";
+    case core::metadata_kind::damaged:
+      return "the commit's metadata is damaged, or of another offset";
+    default:
+      break;
+  }
+  const auto& runs = state.beyond.map.out;
+  if (runs.empty())
+    return {};
+  std::string result = "completed beyond the committed offset:";
+  for (size_t i = 0; i < std::min(runs.size(), most_shown); ++i) {
+    result += (i == 0 ? " " : ", ") + std::to_string(runs[i].begin);
+    if (runs[i].end - runs[i].begin > 1)
+      result += "-" + std::to_string(runs[i].end - 1);
+  }
+  if (runs.size() > most_shown)
+    result += " and " + std::to_string(runs.size() - most_shown) + " more ranges, to "
+              + std::to_string(runs.back().end - 1);
+  return result;
 }
 
 void print_text(std::span<const partition_state> states, const offsets_options& options) {
@@ -73,6 +108,9 @@ void print_text(std::span<const partition_state> states, const offsets_options& 
     lag += state.lag;
   }
   row("all", "", "", number(lag));
+  for (const auto& state : states)
+    if (auto about = sentence(state); !about.empty())
+      std::cout << "partition " << state.partition << ": " << about << '\n';
   std::cout << std::flush;
 }
 

@@ -13,7 +13,8 @@ struct offsets_options {
   std::string group;
 };
 
-/// Prints committed offset, end and lag of every partition. The exit code of the program.
+/// Prints committed offset, end and lag of every partition, and what keyloom noted in the commit as
+/// completed beyond it: ranges of offsets, first and last. The exit code of the program.
 int run_offsets(const offsets_options& options);
 
 } // namespace keyloom::tools

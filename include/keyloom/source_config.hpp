@@ -36,6 +36,14 @@ enum class failure_action : uint8_t {
   skip,           ///< logged and counted, then the event counts as complete
 };
 
+/// What becomes of a partition where records may be missing: its committed offset is outside of
+/// what the topic holds (retention, a log cut off), belongs to a topic of this name that was
+/// deleted, or is gone while the group has others.
+enum class gap_action : uint8_t {
+  stop_partition, ///< it stops with an error that says what is missing; others go on
+  go_on,          ///< a warning, and on at the earliest record the topic holds
+};
+
 struct source_config {
   /// Consumer group. Required.
   std::string group;
@@ -57,6 +65,7 @@ struct source_config {
   keyloom::output_order output_order = keyloom::output_order::by_key;
   keyloom::key_turns key_turns = keyloom::key_turns::automatic;
   failure_action on_error = failure_action::stop_partition;
+  gap_action on_gap = gap_action::stop_partition;
 
   /// With interleaved turns, the handlers of a key wait until all its held events are released once
   /// this many are held, or this time has passed since the first was: a hot key cannot hold itself
@@ -140,6 +149,7 @@ struct source_state {
   std::vector<stage_state> stages; ///< in the order they were defined
   uint64_t records = 0;            ///< taken in
   uint64_t out = 0;                ///< out: complete, outputs acknowledged
+  uint64_t already_out = 0;        ///< taken in and skipped: out before, as the group's commit said
   uint64_t skipped = 0;            ///< given up by failure_action::skip
   uint64_t forwarded = 0;          ///< output records acknowledged
   uint64_t commits = 0;            ///< commits acknowledged

@@ -29,6 +29,7 @@ struct stage_meter {
 struct source_meter {
   std::atomic<uint64_t> records{0};
   std::atomic<uint64_t> out{0};
+  std::atomic<uint64_t> already_out{0}; ///< out before, as an inherited completion map said
   std::atomic<uint64_t> skipped{0};
   std::atomic<uint64_t> forwarded{0};
   std::atomic<uint64_t> commits{0};
@@ -51,6 +52,8 @@ struct partition_meter {
   std::atomic<int64_t> position{-1};
   std::atomic<int64_t> committable{
     -1}; ///< the lowest offset not out; the committer reads it on its tick
+  std::atomic<bool> beyond{
+    false}; ///< something is out beyond `committable`: a map is worth asking for
   std::atomic<int64_t> committed{-1};
   std::atomic<lifecycle> state{lifecycle::unassigned};
 

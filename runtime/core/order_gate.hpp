@@ -24,6 +24,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <optional>
 
 namespace keyloom::core {
 
@@ -62,6 +63,10 @@ public:
   /// `runnable`.
   bool enter(event& ev, steady_time now);
 
+  /// The event of this sequence, which comes after all before it, needs no turn: nothing waits for
+  /// it.
+  void pass_over(uint64_t sequence);
+
   /// The event's handler ran and did not complete it: later events of its key stand behind it.
   void hold(event& ev, steady_time now);
 
@@ -78,6 +83,7 @@ private:
   void pop_head(key_chain& chain);
   void let_waiting_run(key_chain& chain, steady_time now, permits& out);
   void release(event& ev, permits& out);
+  std::optional<event*>& place_of(uint64_t sequence);
   key_chain& make_chain(const record& rec, steady_time now);
   void drop_chain(key_chain& chain);
 
@@ -85,8 +91,8 @@ private:
   key_table<key_chain> chains_;
   std::deque<key_chain> storage_;
   std::vector<key_chain*> free_;
-  std::deque<event*>
-    in_sequence_; // by_event: complete events, from next_release_ on; null: not yet
+  /// by_event: complete events, from next_release_ on; empty: not yet; null: passed over.
+  std::deque<std::optional<event*>> in_sequence_;
   uint64_t next_release_ = 0;
 };
 

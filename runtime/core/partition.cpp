@@ -24,17 +24,18 @@ order_gate::settings gate_settings(const plan& source) {
 
 } // namespace
 
-partition::partition(std::string topic, int32_t number, int64_t position, shared common,
+partition::partition(std::string topic, int32_t number, progress start, shared common,
                      partition_meter& meter, ports out)
   : topic_(std::move(topic)), number_(number), common_(std::move(common)), meter_(meter), out_(out),
-    memory_(caf::make_counted<work_memory>(common_.source)), tracker_(position),
-    gate_(gate_settings(*common_.source)) {
+    memory_(caf::make_counted<work_memory>(common_.source)),
+    tracker_(start.offset, std::move(start.beyond)), gate_(gate_settings(*common_.source)) {
   auto& stages = common_.source->stages;
   stages_.reserve(stages.size());
   for (uint32_t i = 0; i < stages.size(); ++i)
     stages_.emplace_back(i, *stages[i], common_.stages[i], out_.runs, common_.lanes_in_order);
-  meter_.position = position;
-  meter_.committable = position;
+  meter_.position = start.offset;
+  meter_.committable = start.offset;
+  meter_.beyond = tracker_.has_beyond();
 }
 
 void partition::open() {
@@ -69,11 +70,35 @@ void partition::take(record_batch_ptr batch) {
   for (auto seen = max.load(); seen < in_flight && !max.compare_exchange_weak(seen, in_flight);) {
     // another partition moved the maximum: look again
   }
-  auto& home = tracker_.open(batch);
-  if (count > 0)
-    backlog_.push_back({&home, std::move(batch)});
+  to_backlog(std::move(batch));
   take_backlog_in();
   settle();
+}
+
+void partition::to_backlog(record_batch_ptr batch) {
+  auto& home = tracker_.open(batch);
+  auto count = static_cast<uint32_t>(batch->records().size());
+  if (tracker_.inherits())
+    skip_inherited(home, batch);
+  else if (count > 0)
+    backlog_.push_back({&home, std::move(batch), 0, count});
+}
+
+void partition::skip_inherited(tracker::open_batch& home, const record_batch_ptr& batch) {
+  auto count = static_cast<uint32_t>(batch->records().size());
+  auto first_sequence = tracker_.next_sequence() - count;
+  uint32_t next = 0;
+  auto skip_to = [&](uint32_t index) {
+    already_out_count_ += index - next;
+    for (; next < index; ++next)
+      gate_.pass_over(first_sequence + next);
+  };
+  for (auto [begin, end] : tracker_.skip_inherited(home, *batch)) {
+    skip_to(begin);
+    backlog_.push_back({&home, batch, begin, end});
+    next = end;
+  }
+  skip_to(count);
 }
 
 void partition::finished(run&& part) {
@@ -168,7 +193,7 @@ void partition::take_backlog_in() {
     auto& ev = memory_->make_event();
     ev.home = from.home;
     ev.index = from.next++;
-    if (from.next < from.batch->records().size()) {
+    if (from.next < from.end) {
       ev.batch = from.batch;
     } else {
       ev.batch = std::move(from.batch);
@@ -347,10 +372,13 @@ void partition::settle() {
     totals.forwarded.fetch_add(std::exchange(forwarded_count_, 0), std::memory_order_relaxed);
   meter_.window.store(static_cast<int64_t>(tracker_.window()), std::memory_order_relaxed);
   meter_.committable.store(tracker_.committable(), std::memory_order_release);
-  if (out_count_ == 0)
+  meter_.beyond.store(tracker_.has_beyond(), std::memory_order_relaxed);
+  if (out_count_ == 0 && already_out_count_ == 0)
     return;
-  auto count = std::exchange(out_count_, 0);
-  totals.out.fetch_add(count, std::memory_order_relaxed);
+  totals.out.fetch_add(out_count_, std::memory_order_relaxed);
+  if (already_out_count_ > 0)
+    totals.already_out.fetch_add(already_out_count_, std::memory_order_relaxed);
+  auto count = std::exchange(out_count_, 0) + std::exchange(already_out_count_, 0);
   totals.in_flight.fetch_sub(static_cast<int64_t>(count), std::memory_order_relaxed);
   meter_.in_flight.fetch_sub(static_cast<int64_t>(count));
   auto& cfg = common_.source->config;

@@ -43,7 +43,8 @@ public:
     bool lanes_in_order = true; ///< see stage_queue
   };
 
-  partition(std::string topic, int32_t number, int64_t position, shared common,
+  /// Starts at `start.offset`, -1: at the earliest record; what is `beyond` it comes already out.
+  partition(std::string topic, int32_t number, progress start, shared common,
             partition_meter& meter, ports out);
 
   /// Whoever still works for it drops its results.
@@ -90,6 +91,8 @@ public:
   /// The oldest event that is not out, and what it waits for; none when all are out.
   std::optional<standing_event> oldest_event();
 
+  /// Offset and map as one pair that is true (I2). Costs as `tracker::beyond` says.
+  progress reached() { return {tracker_.committable(), tracker_.beyond()}; }
   bool has_unsent() const { return !unsent_.empty(); } ///< the producer had no room for them
   bool stopped() const { return state_ == lifecycle::stopped; }
   lifecycle state() const { return state_; }
@@ -103,6 +106,7 @@ private:
     tracker::open_batch* home;
     record_batch_ptr batch;
     uint32_t next = 0; ///< index of the first record whose handler was not considered yet
+    uint32_t end = 0;  ///< behind the last one
   };
 
   // -- detail::turn ------------------------------------------------------------------------------
@@ -135,6 +139,8 @@ private:
   std::string waits_behind(const detail::job& j) const;
 
   // -- the life of events (partition.cpp) --------------------------------------------------------
+  void to_backlog(record_batch_ptr batch);
+  void skip_inherited(tracker::open_batch& home, const record_batch_ptr& batch);
   void take_backlog_in();
   bool takes_in() const;
   bool given_up() const { return state_ == lifecycle::unassigned; }
@@ -185,6 +191,7 @@ private:
 
   // what the meters do not know yet
   uint64_t out_count_ = 0;
+  uint64_t already_out_count_ = 0;
   uint64_t skipped_count_ = 0;
   uint64_t forwarded_count_ = 0;
 };

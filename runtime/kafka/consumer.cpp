@@ -40,10 +40,9 @@ std::vector<forced_property> forced(const consumer::config& settings) {
     {"group.id", settings.group, "the setting `group` names the consumer group"},
     {"enable.auto.commit", "false", "keyloom commits what is out, and nothing else"},
     {"enable.auto.offset.store", "false", "keyloom commits what is out, and nothing else"},
-    {"auto.offset.reset", "error",
-     "keyloom starts at the earliest record where nothing is committed, and reports an offset out "
-     "of "
-     "range instead of moving it"},
+    {"auto.offset.reset", settings.skips_gaps ? "earliest" : "error",
+     "keyloom starts at the earliest record where nothing is committed; the setting `on-gap` says "
+     "what happens where the offset is out of range"},
     {"enable.partition.eof", "true", "it tells the position behind control records"},
     {"log.queue", "true", "log lines are passed on by the thread that polls"},
   };

@@ -9,12 +9,14 @@
 #pragma once
 
 #include "runtime/core/record_batch.hpp"
+#include "runtime/core/topic_id.hpp"
 #include "runtime/kafka/properties.hpp"
 
 #include <caf/expected.hpp>
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,6 +43,7 @@ struct offsets_committed {
   std::vector<partition_offset> offsets;
   caf::error error;
   bool retriable = false; ///< the same commit may be tried again under the present membership
+  bool metadata_too_large = false; ///< of one partition at least; it may succeed with less
 };
 
 /// A problem the client met. Only `fatal` ones need an answer (end the consumer), others heal.
@@ -57,6 +60,14 @@ struct partition_failed {
   caf::error error;
 };
 
+/// What the cluster told of a partition; empty where it did not.
+struct partition_facts {
+  std::optional<core::topic_id> topic;
+  int32_t partitions = 0;      ///< of the topic; 0: not known
+  std::optional<int64_t> low;  ///< the earliest offset it holds
+  std::optional<int64_t> high; ///< the offset of the next record
+};
+
 using consumer_event = std::variant<partitions_assigned, partitions_revoked, offsets_committed,
                                     client_error, partition_failed>;
 
@@ -66,6 +77,9 @@ public:
     std::string brokers;
     std::string group;
     properties kafka = {};
+    /// Where the position is outside of what the topic holds, go on at the earliest record, as one
+    /// line of `log` says; otherwise the partition fails.
+    bool skips_gaps = false;
     /// Records come without their headers, which are dear to ask the client for.
     bool skip_headers = false;
     /// Most that a partition's queue in the client holds before it fetches no more, in KiB; the
@@ -97,6 +111,11 @@ public:
   /// Committed offsets of the group, as the coordinator tells. Blocks up to `timeout`.
   caf::expected<std::vector<partition_offset>> committed(const std::vector<topic_partition>& of,
                                                          std::chrono::milliseconds timeout);
+
+  /// What else the cluster knows of partitions. Blocks up to `timeout`; what it does not tell by
+  /// then is left out.
+  std::map<topic_partition, partition_facts> look_up(const std::vector<topic_partition>& partitions,
+                                                     std::chrono::milliseconds timeout);
 
   /// Accepts an assignment and starts fetching at the given offsets (-1: the earliest record).
   caf::error assign(const std::vector<partition_offset>& start);

@@ -70,7 +70,20 @@ size_t bytes_of(const rd_kafka_message_t* message, const rd_kafka_headers_t* hea
   return result;
 }
 
+/// A record again at an offset that was read already: the log was cut off and grew anew. What was
+/// taken in of the old records cannot be told from the new ones.
+bool goes_back(const rd_kafka_message_t& message, int64_t position) {
+  return message.err == RD_KAFKA_RESP_ERR_NO_ERROR && message.offset < position;
+}
+
 caf::error problem_of(const topic_partition& where, const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR)
+    return caf::make_error(errc::offset_out_of_range,
+                           "cannot read " + name_of(where)
+                             + ": it has lost records that were read, and goes on before them, at "
+                               "offset "
+                             + std::to_string(message.offset)
+                             + "; start again to read from what the group has committed");
   return translate(message.err, errc::kafka_failed, "cannot read " + name_of(where),
                    std::string{rd_kafka_message_errstr(&message)} + " ("
                      + rd_kafka_err2name(message.err) + ")");
@@ -125,7 +138,13 @@ void consumer::impl::copy_chunk(const topic_partition& where, source& from,
                                 std::span<rd_kafka_message_t*> messages,
                                 core::record_batch_ptr& into) {
   from.heard = true;
-  auto fails = [](const auto* message) { return ends_partition(message->err); };
+  auto fails = [position = from.position](const auto* message) mutable {
+    if (ends_partition(message->err) || goes_back(*message, position))
+      return true;
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+      position = message->offset;
+    return false;
+  };
   auto failure = std::find_if(messages.begin(), messages.end(), fails);
   auto readable = messages.first(static_cast<size_t>(failure - messages.begin()));
   make_room(where, from, readable, into);

@@ -89,7 +89,7 @@ bool may_commit_again(rd_kafka_resp_err_t code, bool lost) {
 // or for one partition while the call succeeds.
 consumer_event consumer::impl::commit_result(rd_kafka_event_t* event) const {
   const auto* list = rd_kafka_event_topic_partition_list(event);
-  offsets_committed result{offsets_of(list), {}, true};
+  offsets_committed result{offsets_of(list), {}, true, false};
   auto lost = rd_kafka_assignment_lost(client.get()) != 0;
   auto code = rd_kafka_event_error(event);
   std::string failed;
@@ -99,6 +99,7 @@ consumer_event consumer::impl::commit_result(rd_kafka_event_t* event) const {
       continue;
     auto why = entry.err != RD_KAFKA_RESP_ERR_NO_ERROR ? entry.err : code;
     result.retriable = result.retriable && may_commit_again(why, lost);
+    result.metadata_too_large |= why == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE;
     failed += (failed.empty() ? "" : ", ") + name_of(entry.topic, entry.partition) + " at "
               + std::to_string(entry.offset);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -124,19 +125,6 @@ caf::error consumer::commit_async(const std::vector<partition_offset>& offsets) 
     return {};
   return translate(code, errc::commit_failed,
                    "group " + impl_->settings.group + " cannot send a commit");
-}
-
-caf::expected<std::vector<partition_offset>>
-consumer::committed(const std::vector<topic_partition>& of, std::chrono::milliseconds timeout) {
-  auto list = to_list(of);
-  auto what = "cannot read the committed offsets of group " + impl_->settings.group;
-  if (auto code = rd_kafka_committed(impl_->client.get(), list.get(), to_ms(timeout)))
-    return translate(code, errc::kafka_failed, what);
-  for (int i = 0; i < list->cnt; ++i)
-    if (const auto& entry = list->elems[i]; entry.err != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return translate(entry.err, errc::kafka_failed,
-                       what + " for " + name_of(entry.topic, entry.partition));
-  return offsets_of(list.get());
 }
 
 bool consumer::assignment_lost() const {

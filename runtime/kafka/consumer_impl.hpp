@@ -1,5 +1,6 @@
-// The inside of `consumer`, shared by its three files: consumer.cpp (life, membership, commits),
-// consumer_events.cpp (what the client says), consumer_drain.cpp (records). Who may call what: see
+// The inside of `consumer`, shared by its four files: consumer.cpp (life, membership),
+// consumer_events.cpp (what the client says, commits), consumer_lookup.cpp (what is asked of the
+// cluster), consumer_drain.cpp (records). Who may call what: see
 // consumer.hpp; `commit_async` and `assignment_lost` use `client` and `events` only, which do not
 // change after `make`.
 #pragma once

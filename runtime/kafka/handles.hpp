@@ -35,6 +35,8 @@ using metadata_handle
   = std::unique_ptr<const rd_kafka_metadata_t, destroy_by<rd_kafka_metadata_destroy>>;
 using new_topic_handle
   = std::unique_ptr<rd_kafka_NewTopic_t, destroy_by<rd_kafka_NewTopic_destroy>>;
+using topic_names_handle
+  = std::unique_ptr<rd_kafka_TopicCollection_t, destroy_by<rd_kafka_TopicCollection_destroy>>;
 using admin_options_handle
   = std::unique_ptr<rd_kafka_AdminOptions_t, destroy_by<rd_kafka_AdminOptions_destroy>>;
 using group_offsets_handle = std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,

@@ -24,7 +24,7 @@ class assignment final : private core::output_port,
                          private core::intake_port,
                          private core::incident_port {
 public:
-  assignment(surroundings around, int32_t number, int64_t position, uint64_t epoch);
+  assignment(surroundings around, int32_t number, core::progress start, uint64_t epoch);
 
   core::partition& core() { return core_; }
   const core::partition& core() const { return core_; }

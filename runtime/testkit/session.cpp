@@ -240,15 +240,17 @@ void session::report(std::span<const size_t> outputs, const caf::error& refused)
 void session::commit() {
   for (int32_t number = 0; number < options_.partitions; ++number)
     if (auto& each = seat_of(number); each.now)
-      commits_.moved(number, each.now->core().committable());
+      commits_.moved(number, each.now->core().reached());
   auto next = commits_.next();
   if (next.empty())
     return;
   commits_.answered(next, true);
   for (auto& each : next) {
-    seat_of(each.where).committed = each.offset;
-    if (auto& now = seat_of(each.where).now)
-      now->meter().committed = each.offset;
+    auto& of = seat_of(each.where);
+    of.committed = each.what.offset;
+    of.metadata = core::encode({{}, each.what.beyond}, each.what.offset);
+    if (of.now)
+      of.now->meter().committed = each.what.offset;
   }
   totals_->commits.fetch_add(1);
   totals_->last_commit = now_.time_since_epoch().count();
@@ -259,7 +261,9 @@ void session::commit() {
 
 void session::assign(int32_t partition) {
   auto& to = seat_of(partition);
-  auto start = to.committed.value_or(0);
+  core::progress start{0};
+  if (to.committed)
+    start = core::choose_start({*to.committed, to.metadata}).at;
   surroundings around{source_, *this,     producer_, skips_,
                       stops_,  next_job_, *totals_,  {stage_meters_.get(), source_->stages.size()}};
   to.now = std::make_unique<assignment>(around, partition, start, ++epochs_);
@@ -358,6 +362,7 @@ source_state session::state() const {
   result.errors = stops_;
   result.records = totals_->records;
   result.out = totals_->out;
+  result.already_out = totals_->already_out;
   result.skipped = totals_->skipped;
   result.forwarded = totals_->forwarded;
   result.commits = totals_->commits;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "runtime/core/commit_plan.hpp"
+#include "runtime/core/start_point.hpp"
 #include "runtime/testkit/assignment.hpp"
 #include "runtime/testkit/record_log.hpp"
 #include "runtime/testkit/way_back.hpp"
@@ -25,6 +26,7 @@ struct seat {
 
   record_log log;
   std::optional<int64_t> committed;
+  std::string metadata;            ///< of the commit: what is out beyond it
   std::unique_ptr<assignment> now; ///< null while it is unassigned
   std::string stop_reason;
   /// Assignments of this process whose memory somebody still holds.

@@ -48,12 +48,13 @@ struct partition_rig {
     };
   }
 
-  void start(int64_t position = 0) {
+  void start(core::progress from = {0}) {
     auto count = source->stages.size();
     meters = std::make_unique<core::stage_meter[]>(count);
     core = std::make_unique<core::partition>(
-      "topic", 0, position, core::partition::shared{source, totals, std::span{meters.get(), count}},
-      meter, core::partition::ports{runs, outputs, intake, incidents, clock});
+      "topic", 0, std::move(from),
+      core::partition::shared{source, totals, std::span{meters.get(), count}}, meter,
+      core::partition::ports{runs, outputs, intake, incidents, clock});
     auto& memory = core->memory();
     memory->returns_to(back, std::make_shared<work::home_gate>(*memory));
     core->open();

@@ -32,7 +32,8 @@ void define(event_source<>& source, const std::string& how, const std::string& o
     source.on_default([out](context<>& ctx, const record&) { return forward_input(ctx, out); });
     return;
   }
-  auto call = [hold = how == "hold"](std::string_view, int&) {
+  auto straggles = how == "straggle";
+  auto call = [hold = how == "hold" || straggles](std::string_view, int&) {
     if (hold) {
       std::cout << "call" << std::endl;
       std::binary_semaphore{0}.acquire();
@@ -45,8 +46,10 @@ void define(event_source<>& source, const std::string& how, const std::string& o
       return forward_input(ctx, out);
     },
     stage_limits{.concurrency = 4});
-  source.on_default(
-    [stage](context<>& ctx, const record& rec) { return stage.schedule(ctx, rec.key, 1); });
+  source.on_default([=](context<>& ctx, const record& rec) {
+    return straggles && rec.key != "held" ? forward_input(ctx, out)
+                                          : stage.schedule(ctx, rec.key, 1);
+  });
 }
 
 } // namespace

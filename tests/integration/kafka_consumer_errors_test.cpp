@@ -110,6 +110,25 @@ TEST_CASE("a start offset that the topic does not hold fails its partition and m
   });
 }
 
+TEST_CASE(
+  "a log that goes on before what was read fails its partition, also where gaps are skipped") {
+  on_each_broker([](test_broker& broker) {
+    auto topic = broker.new_topic(1);
+    send(broker, numbered(topic, 0, 3));
+    auto cfg = broker.consumer_config(test_broker::new_name("group"));
+    cfg.skips_gaps = true;
+    member reader{cfg};
+    reader.start_at[{topic, 0}] = 1'000; // the client goes on at 0
+    require_ok(reader.consumer->subscribe({topic}));
+    auto* failed = reader.receives_event<kafka::partition_failed>();
+    REQUIRE(failed != nullptr);
+    CHECK(failed->error == errc::offset_out_of_range);
+    CHECK_THAT(describe(failed->error), Contains(topic + "[0]") && Contains("at offset 0"));
+    reader.poll();
+    CHECK(reader.batches.empty());
+  });
+}
+
 TEST_CASE("a topic that does not exist is told, and read once it is there") {
   on_each_broker([](test_broker& broker) {
     auto topic = test_broker::new_name("late");

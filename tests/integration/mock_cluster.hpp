@@ -54,6 +54,21 @@ public:
             == RD_KAFKA_RESP_ERR_NO_ERROR);
   }
 
+  /// The next fetch learns that its offset is outside of what the partition holds.
+  void put_fetch_out_of_range() {
+    constexpr int16_t fetch = 1; // Kafka's number of this request
+    rd_kafka_mock_push_request_errors(cluster_.get(), fetch, 1,
+                                      RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
+  }
+
+  /// The next commits are refused for the size of their metadata.
+  void refuse_metadata(size_t commits) {
+    constexpr int16_t offset_commit = 8; // Kafka's number of this request
+    for (; commits > 0; --commits)
+      rd_kafka_mock_push_request_errors(cluster_.get(), offset_commit, 1,
+                                        RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE);
+  }
+
 private:
   kafka::client_handle client_;
   kafka::mock_cluster_handle cluster_;

@@ -1,6 +1,7 @@
 // The life of a whole source in its process: started and stopped again and again, failing halfway,
 // stopped with work that does not end.
 #include "tests/integration/footprint.hpp"
+#include "tests/integration/mock_cluster.hpp"
 #include "tests/integration/silent_actor.hpp"
 #include "tests/integration/source_fixture.hpp"
 
@@ -162,4 +163,24 @@ TEST_CASE("a stop that runs into its deadline says what was not finished, and is
     CHECK(with.committed(in)[0] <= 0);
     require_back_to(before, with);
   });
+}
+
+TEST_CASE("a partition that cannot be read on stops and says why, and what is out is committed") {
+  mock_cluster cluster;
+  auto broker = test_broker::real(cluster.address()); // as seen by its clients
+  source_fixture with{broker};
+  auto topic = test_broker::new_name("range");
+  cluster.create_topic(topic, 1);
+  send(broker, numbered(topic, 0, 2));
+  event_source<> source{with.system, with.config(topic)};
+  source.on_default([](context<>&, const record&) { return complete; });
+  require_ok(source.start());
+  REQUIRE(eventually([&] { return source.state().out == 2; }));
+  cluster.put_fetch_out_of_range();
+  REQUIRE(eventually([&] { return !source.state().errors.empty(); }));
+  auto state = source.state();
+  CHECK(state.partitions.at(0).lifecycle == lifecycle::stopped);
+  CHECK(state.partitions.at(0).error.find("cannot read " + topic + "[0]") != std::string::npos);
+  source.stop();
+  CHECK(with.committed(topic) == std::vector<int64_t>{2});
 }

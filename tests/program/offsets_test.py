@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 import unittest
 import uuid
 
@@ -47,6 +48,29 @@ class OffsetsTest(unittest.TestCase):
         kcat("-P", "-t", self.topic, "-p", "0", text="d\n")
         self.assertEqual(self.partition_0(), {"partition": 0, "committed": 3, "end": 4, "lag": 1,
                                               "completed_beyond": []})
+
+    def test_what_is_done_beyond_the_commit_is_shown_and_not_done_again(self):
+        kcat("-P", "-t", self.topic, "-p", "0", "-K:", text="".join(f"k{i}:v\n" for i in range(40)))
+        work = subprocess.Popen([KEYLOOM, "work", "--brokers", BROKER, "--topic", self.topic, "--group", self.group,
+                                 "--processor", "blocking", "--jitter-ms", "4000", "--concurrency", "50",
+                                 "--kafka", "session.timeout.ms=1000", "--kafka", "heartbeat.interval.ms=100"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        beyond = []
+        while not beyond and time.monotonic() < deadline:
+            state = self.partition_0()
+            beyond = state["completed_beyond"]
+        text = offsets(self.topic, self.group).stdout
+        work.kill()
+        work.wait()
+        self.assertTrue(beyond)
+        last = state["committed"]
+        for first, end in beyond:
+            self.assertLess(last, first)
+            self.assertLessEqual(first, end)
+            self.assertLess(end, state["end"])
+            last = end + 1
+        self.assertIn("completed beyond the committed offset", text)
 
     def test_people_get_a_table(self):
         done = offsets(self.topic, self.group)
