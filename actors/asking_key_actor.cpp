@@ -25,6 +25,11 @@ bool may_have_thrown(const caf::error& reason) {
   return reason == caf::sec::runtime_error;
 }
 
+/// Jobs without a key are keys of their own.
+bool same_key(const detail::job& a, const detail::job& b) {
+  return a.key.data() != nullptr && b.key.data() != nullptr && a.key == b.key;
+}
+
 bool wrong_type(const caf::error& reason) {
   return reason == caf::sec::unexpected_response || reason == caf::sec::unexpected_message;
 }
@@ -247,7 +252,7 @@ void asking_key_state::fail(slot& which, caf::error reason) {
 /// and before the partition hears of the last one: it may give the key another slot at once.
 void asking_key_state::finish(slot& which) {
   deadlines_.remove(which);
-  if (which.waiting.empty() || which.waiting.first->key != which.current->key) {
+  if (which.waiting.empty() || !same_key(*which.waiting.first, *which.current)) {
     which.place.release();
     which.seat->leave();
     which.instance = nullptr;

@@ -116,17 +116,18 @@ public:
   /// Jobs of a key, as one run.
   void send(const std::string& key, const std::vector<int>& jobs) {
     core::run run;
-    run.memory = memory;
-    for (auto number : jobs) {
-      auto& j = memory->make_job(0);
-      j.own_key = key;
-      j.key = j.own_key;
-      j.key_hash = std::hash<std::string_view>{}(j.key);
-      j.slot = slots_.try_emplace(key, static_cast<uint32_t>(slots_.size())).first->second;
-      fill_(j, int{number});
-      run.append(j);
-    }
-    actors::post(key_actor_, std::move(run));
+    for (auto number : jobs)
+      append(run, key, number).slot
+        = slots_.try_emplace(key, static_cast<uint32_t>(slots_.size())).first->second;
+    send(std::move(run));
+  }
+
+  /// Jobs 0, 1, .. of these keys, one after the other, as in a stage in mode by_partition.
+  void send_in_order(const std::vector<std::optional<std::string>>& keys) {
+    core::run run;
+    for (auto& key : keys)
+      append(run, key, static_cast<int>(run.count));
+    send(std::move(run));
   }
 
   /// As the partition actor does.
@@ -150,6 +151,23 @@ public:
   std::shared_ptr<finished_jobs<Result>> results = std::make_shared<finished_jobs<Result>>();
 
 private:
+  detail::job& append(core::run& run, const std::optional<std::string>& key, int number) {
+    auto& j = memory->make_job(0);
+    if (key) {
+      j.own_key = *key;
+      j.key = j.own_key;
+    }
+    j.key_hash = std::hash<std::string_view>{}(j.key);
+    fill_(j, int{number});
+    run.append(j);
+    return j;
+  }
+
+  void send(core::run&& run) {
+    run.memory = memory;
+    actors::post(key_actor_, std::move(run));
+  }
+
   void (*fill_)(detail::job&, int&&) = nullptr;
   std::map<std::string, uint32_t> slots_;
   caf::actor key_actor_;
