@@ -111,15 +111,15 @@ void asking_key_state::go_on(slot& which) {
     }
     caf::error reason;
     if (has_instance(which, reason)) {
-      if (which.place.acquire())
-        ask(which);
-      return;
-    }
-    if (!reason) {
+      if (!which.place.acquire())
+        return;
+      ask(which);
+    } else if (reason) {
+      fail(which, std::move(reason));
+    } else {
       look_again_later();
       return;
     }
-    fail(which, std::move(reason));
   }
 }
 
@@ -137,7 +137,14 @@ void asking_key_state::ask(slot& which) {
   which.current->begun.store(true, std::memory_order_relaxed);
   if (deadlines_.timeout().count() > 0 && !which.queued()) // when it is tried again, it is
     deadlines_.add(which, std::chrono::steady_clock::now());
-  own.port->ask(*self_, which.instance, *which.current, begin_call(which), *this);
+  begin_call(which);
+  try {
+    own.port->ask(*self_, which.instance, *which.current, which.call, *this);
+  } catch (...) {
+    end_call(which.call);
+    fail(which, core::what_was_thrown("copying the job for the handler actor"));
+    return;
+  }
   if (own.handlers->loses_requests()
       && monitored_.insert(caf::actor_cast<caf::actor_addr>(which.instance)).second)
     self_->monitor(which.instance);

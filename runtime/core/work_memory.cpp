@@ -103,8 +103,9 @@ bool belong_together(const detail::job& a, const detail::job& b) {
          && b.key.data() != nullptr && a.key == b.key;
 }
 
-/// The error of a call that threw; inside of a handler.
-caf::error what_was_thrown(const std::string& by = "the processor") {
+} // namespace
+
+caf::error what_was_thrown(const std::string& by) {
   try {
     throw;
   } catch (const std::exception& ex) {
@@ -114,8 +115,6 @@ caf::error what_was_thrown(const std::string& by = "the processor") {
                            by + " threw something that is no std::exception");
   }
 }
-
-} // namespace
 
 void process_next(detail::stage_base& stage, run& jobs, run& done) noexcept {
   auto* first = jobs.take();

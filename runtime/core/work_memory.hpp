@@ -131,6 +131,9 @@ run take_call(const detail::stage_base& stage, run& jobs);
 caf::error begin(detail::stage_base& stage, std::unique_ptr<detail::job> call,
                  detail::completion_port_ptr to) noexcept;
 
+/// The error of a call that threw; inside of a catch block.
+caf::error what_was_thrown(const std::string& by = "the processor");
+
 /// Lends a job to a call; returns what copying it threw.
 caf::error lend(detail::stage_base& stage, detail::job& from, detail::job& call) noexcept;
 
