@@ -49,6 +49,9 @@ asking_key_state::asking_key_state(caf::event_based_actor* self, services* share
 
 /// Killed with requests under way, at a stop.
 asking_key_state::~asking_key_state() {
+  for (auto& each : slots_)
+    if (each != nullptr && each->call != 0)
+      each->seat->abandon();
   shared_->meter(stage_).running.fetch_sub(shown_running_, std::memory_order_relaxed);
 }
 
@@ -111,12 +114,14 @@ void asking_key_state::go_on(slot& which) {
     }
     caf::error reason;
     if (has_instance(which, reason)) {
-      if (!which.place.acquire())
+      if (has_place(which))
+        ask(which);
+      else
         return;
-      ask(which);
     } else if (reason) {
       fail(which, std::move(reason));
     } else {
+      which.place.release(); // those who hold an instance wait for places
       look_again_later();
       return;
     }
@@ -126,16 +131,30 @@ void asking_key_state::go_on(slot& which) {
 bool asking_key_state::has_instance(slot& which, caf::error& reason) {
   if (which.instance != nullptr)
     return true;
-  auto given = which.seat->take({*memory_, which.current->key, which.current->key_hash});
+  using work::company;
+  auto manner = which.attempts > 0 ? company::manner::alone : company::manner::among_others;
+  auto given = which.seat->take({*memory_, which.current->key, which.current->key_hash, manner});
   which.instance = std::move(given.instance);
   reason = std::move(given.reason);
   return which.instance != nullptr;
 }
 
+/// Without a place a slot keeps others from being alone with its instance only when it is alone
+/// there itself.
+bool asking_key_state::has_place(slot& which) {
+  if (which.place.acquire())
+    return true;
+  if (which.attempts == 0) {
+    which.seat->pause();
+    which.instance = nullptr;
+  }
+  return false;
+}
+
 void asking_key_state::ask(slot& which) {
   auto& own = shared_->stages[stage_];
   which.current->begun.store(true, std::memory_order_relaxed);
-  if (deadlines_.timeout().count() > 0 && !which.queued()) // when it is tried again, it is
+  if (deadlines_.timeout().count() > 0)
     deadlines_.add(which, std::chrono::steady_clock::now());
   begin_call(which);
   try {
@@ -207,7 +226,8 @@ void asking_key_state::judge(slot& which, caf::error reason) {
 }
 
 /// CAF answers the request of an actor that throws as the actor may answer itself. Dead actors tell
-/// no tales: who answers a question of CAF's own afterwards has not thrown.
+/// no tales: who answers a question of CAF's own afterwards has not thrown. Nor has who does not
+/// answer it in time, such as a blocking actor: the dead are known at once.
 void asking_key_state::probe(slot& which, caf::error reason) {
   auto call = begin_call(which);
   auto settle = [this, call, reason](bool alive) {
@@ -223,30 +243,33 @@ void asking_key_state::probe(slot& which, caf::error reason) {
   };
   self_
     ->request<caf::message_priority::high>(caf::actor_cast<caf::actor>(which.instance),
-                                           caf::infinite, caf::sys_atom_v, caf::get_atom_v,
+                                           handler_home::grace, caf::sys_atom_v, caf::get_atom_v,
                                            std::string{"info"})
     .then([settle](caf::ok_atom, const std::string&, const caf::strong_actor_ptr&,
                    const std::string&) { settle(true); },
-          [settle](const caf::error&) { settle(false); });
+          [settle](const caf::error& silence) { settle(silence == caf::sec::request_timeout); });
 }
 
 /// The job stays the slot's current one, for the caller to go on with, unless it was tried enough.
 /// It gives its place back: it may have to wait for an instance behind a key that will need one.
 void asking_key_state::try_again(slot& which, bool bounced, const caf::error& reason) {
+  deadlines_.remove(which); // of the call that has ended
+  auto counts = !bounced && !(which.attempts > 0 && which.seat->excused());
   if (bounced)
     which.seat->lost_instance();
+  which.seat->pause();
   which.instance = nullptr;
   which.place.release();
-  if (bounced && ++which.bounces == bounce_limit)
+  if (!counts && ++which.bounces == bounce_limit)
     fail(which, caf::make_error(errc::handler_actor_died,
                                 "the handler actor died " + std::to_string(bounce_limit)
                                   + " times before it looked at the job; does it end as soon as it "
                                     "is made?"));
-  else if (!bounced && ++which.attempts == 2)
+  else if (counts && ++which.attempts == 2)
     fail(which, caf::make_error(
                   errc::handler_actor_died,
                   "the handler actor died, or dropped its response promise, while it held the job, "
-                  "and so did the one that tried it again: "
+                  "and so did the one that tried it again, alone: "
                     + to_string(reason)));
 }
 
@@ -259,12 +282,14 @@ void asking_key_state::fail(slot& which, caf::error reason) {
 /// and before the partition hears of the last one: it may give the key another slot at once.
 void asking_key_state::finish(slot& which) {
   deadlines_.remove(which);
-  if (which.waiting.empty() || !same_key(*which.waiting.first, *which.current)) {
+  if (!which.waiting.empty() && same_key(*which.waiting.first, *which.current)) {
+    which.place.pass_on();
+    if (!which.seat->pass_on())
+      which.instance = nullptr;
+  } else {
     which.place.release();
     which.seat->leave();
     which.instance = nullptr;
-  } else {
-    which.place.pass_on();
   }
   done_.append(*std::exchange(which.current, nullptr));
 }
@@ -292,8 +317,8 @@ void asking_key_state::expire() {
   ticking_ = false;
   while (auto* due = deadlines_.take_due(std::chrono::steady_clock::now())) {
     auto& which = static_cast<slot&>(*due);
-    if (which.call != 0)
-      end_call(which.call);
+    end_call(which.call);
+    which.seat->abandon();
     which.current->timed_out = true;
     fail(which, core::timeout_error(*shared_->source->stages[stage_]));
     go_on(which);

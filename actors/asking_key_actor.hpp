@@ -4,8 +4,12 @@
 // `slots` slots of a stage: runs for several keys come in one message, but CAF looks for the
 // request of an answer one after the other, so they must not be many.
 //
-// When the handler actor dies with a job, the job is tried once more; a job that bounced off a dead
-// actor's mailbox was never begun and does not count as tried.
+// When the handler actor dies with a job, the job is tried once more, alone: while no other request
+// is under way at the instance it is sent to. So it cannot fall victim to a neighbour again, and
+// its second death is its own. A job that bounced off a dead actor's mailbox was never begun and
+// does not count as tried, nor does a death that a request which took too long may have caused. In
+// which order slots wait: for an instance, for their turn there, for a place among the requests;
+// who is alone at an instance waits for a place there, all others give their turn away meanwhile.
 //
 // What a message has brought is told at its end: results to the partition, and before them, so that
 // the last result finds it true, how many requests are under way to the stage's meter.
@@ -41,8 +45,8 @@ public:
   caf::behavior make_behavior();
 
 private:
-  /// Times a job may bounce off dead instances before it counts as their victim: an actor that dies
-  /// as soon as it is made must not be made for ever.
+  /// Times a job may bounce off dead instances, or be excused, before it counts as their victim: an
+  /// actor that dies as soon as it is made must not be made for ever.
   static constexpr uint32_t bounce_limit = 1000;
 
   struct slot : core::deadline_queue::entry {
@@ -56,7 +60,7 @@ private:
     caf::strong_actor_ptr instance;
     uint64_t call = 0;     ///< the number of the request under way; 0: none
     uint32_t attempts = 0; ///< of current, at instances that died with it
-    uint32_t bounces = 0;  ///< of current
+    uint32_t bounces = 0;  ///< of current, and deaths it is not to blame for
   };
 
   // -- detail::answer_port -----------------------------------------------------------------------
@@ -67,6 +71,7 @@ private:
   void take(core::run jobs);
   void go_on(slot& which);
   bool has_instance(slot& which, caf::error& reason);
+  bool has_place(slot& which);
   void ask(slot& which);
   uint64_t begin_call(slot& which);
   slot& end_call(uint64_t call);

@@ -7,11 +7,14 @@ namespace keyloom::actors {
 
 class bare_home::seat final : public handler_seat {
 public:
-  explicit seat(bare_home& home) : home_(home) {}
+  seat(bare_home& home, std::function<void()> woken)
+    : handler_seat(std::move(woken)), home_(home) {}
 
-  answer take(const owner&) override {
-    if (home_.actor_ != nullptr && !home_.lost_)
-      return {.instance = home_.actor_};
+  answer take(const owner& who) override {
+    if (home_.actor_ != nullptr && !home_.lost_) {
+      auto joined = company_.join(home_.company_, who.manner);
+      return {.instance = joined ? home_.actor_ : nullptr};
+    }
     return {
       .reason = caf::make_error(
         errc::no_handler_actor,
@@ -22,7 +25,7 @@ public:
   }
 
   void lost_instance() override { home_.lost_ = true; }
-  void leave() override {}
+  void leave() override { company_.leave(); }
 
 private:
   bare_home& home_;
@@ -32,8 +35,8 @@ bare_home::bare_home(home_services with) : actor_(with.port.spawn(with.system, {
   // nop
 }
 
-std::unique_ptr<handler_seat> bare_home::new_seat(std::function<void()>) {
-  return std::make_unique<seat>(*this);
+std::unique_ptr<handler_seat> bare_home::new_seat(std::function<void()> woken) {
+  return std::make_unique<seat>(*this, std::move(woken));
 }
 
 } // namespace keyloom::actors

@@ -20,6 +20,7 @@ private:
   class seat;
 
   caf::strong_actor_ptr actor_;
+  work::company company_;
   std::atomic<bool> lost_ = false;
 };
 

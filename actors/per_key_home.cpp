@@ -19,7 +19,8 @@ uint64_t hash_of(const handler_seat::owner& who) {
 
 class per_key_home::seat final : public handler_seat {
 public:
-  seat(per_key_home& home, std::function<void()> woken) : home_(home), woken_(std::move(woken)) {}
+  seat(per_key_home& home, const std::function<void()>& woken)
+    : handler_seat(woken), home_(home), woken_(woken) {}
   ~seat() override { leave(); }
 
   answer take(const owner& who) override {
@@ -38,7 +39,7 @@ public:
       }
     }
     if (held_ != nullptr)
-      return {.instance = held_->actor};
+      return {.instance = company_.join(held_->company, who.manner) ? held_->actor : nullptr};
     if (!called_ && !home_has_room()) {
       if (!in_line_)
         place_ = home_.line_.insert(home_.line_.end(), this);
@@ -53,6 +54,7 @@ public:
       return {.reason = std::move(made.error())};
     }
     held_ = *made;
+    company_.join(held_->company, who.manner); // which is new
     auto instance = held_->actor;
     lock.unlock();
     home_.watch(instance);
@@ -60,6 +62,7 @@ public:
   }
 
   void lost_instance() override {
+    company_.leave();
     std::lock_guard guard{home_.mutex_};
     if (held_ == nullptr)
       return;
@@ -68,6 +71,7 @@ public:
   }
 
   void leave() override {
+    company_.leave();
     std::lock_guard guard{home_.mutex_};
     leave_line();
     if (held_ != nullptr)
@@ -100,7 +104,7 @@ private:
 };
 
 std::unique_ptr<handler_seat> per_key_home::new_seat(std::function<void()> woken) {
-  return std::make_unique<seat>(*this, std::move(woken));
+  return std::make_unique<seat>(*this, woken);
 }
 
 void per_key_home::partition_gone(const core::work_memory& memory) {

@@ -38,6 +38,7 @@ private:
     std::list<tenant*>::iterator place; ///< in `idle_` or `departing_`, valid while it is in one
     std::chrono::steady_clock::time_point due{}; ///< of its departure
     uint32_t users = 0;                          ///< seats that hold it
+    work::company company;                       ///< of any thread
     bool keyed = true;
     bool leaving = false;     ///< not to be found any more: dead, or told to end
     bool killed = false;      ///< leaving, and late

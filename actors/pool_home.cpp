@@ -4,10 +4,11 @@ namespace keyloom::actors {
 
 class pool_home::seat final : public handler_seat {
 public:
-  explicit seat(pool_home& home) : home_(home) {}
+  seat(pool_home& home, std::function<void()> woken)
+    : handler_seat(std::move(woken)), home_(home) {}
   ~seat() override { leave(); }
 
-  answer take(const owner&) override {
+  answer take(const owner& who) override {
     std::unique_lock lock{home_.mutex_};
     if (home_.stopped_)
       return {.reason = stopping()};
@@ -15,6 +16,8 @@ public:
       cell_ = &home_.least_busy();
       ++cell_->keys;
     }
+    if (!company_.join(cell_->company, who.manner))
+      return {};
     given_ = cell_->actor;
     if (given_ != nullptr)
       return {.instance = given_};
@@ -22,6 +25,7 @@ public:
     if (!made)
       return {.reason = std::move(made.error())};
     given_ = cell_->actor = std::move(*made);
+    cell_->company.renewed();
     lock.unlock();
     home_.watch(given_);
     return {.instance = given_};
@@ -36,6 +40,7 @@ public:
   void leave() override {
     if (cell_ == nullptr)
       return;
+    company_.leave();
     std::lock_guard guard{home_.mutex_};
     --cell_->keys;
     cell_ = nullptr;
@@ -48,8 +53,8 @@ private:
   caf::strong_actor_ptr given_;
 };
 
-std::unique_ptr<handler_seat> pool_home::new_seat(std::function<void()>) {
-  return std::make_unique<seat>(*this); // nobody waits here
+std::unique_ptr<handler_seat> pool_home::new_seat(std::function<void()> woken) {
+  return std::make_unique<seat>(*this, std::move(woken));
 }
 
 pool_home::cell& pool_home::least_busy() {

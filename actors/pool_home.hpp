@@ -20,6 +20,7 @@ private:
   struct cell {
     caf::strong_actor_ptr actor; ///< null: not made yet, or dead
     uint32_t keys = 0;
+    work::company company; ///< of any thread
   };
 
   cell& least_busy();

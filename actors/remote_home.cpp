@@ -42,10 +42,11 @@ struct remote_home::link_state {
 
 class remote_home::seat final : public handler_seat {
 public:
-  seat(remote_home& home, std::function<void()> woken) : home_(home), woken_(std::move(woken)) {}
+  seat(remote_home& home, const std::function<void()>& woken)
+    : handler_seat(woken), home_(home), woken_(woken) {}
   ~seat() override { leave(); }
 
-  answer take(const owner&) override {
+  answer take(const owner& who) override {
     std::lock_guard guard{home_.mutex_};
     if (home_.stopped_)
       return {.reason = caf::make_error(errc::wrong_state, "the source is stopping")};
@@ -56,6 +57,8 @@ public:
       place_ = home_.line_.insert(home_.line_.end(), this);
       home_.connect();
     }
+    if (given_ != nullptr && !company_.join(home_.company_, who.manner))
+      return {};
     return {.instance = given_};
   }
 
@@ -66,6 +69,7 @@ public:
   }
 
   void leave() override {
+    company_.leave();
     std::lock_guard guard{home_.mutex_};
     if (std::exchange(in_line_, false))
       home_.line_.erase(place_);
@@ -94,7 +98,7 @@ remote_home::remote_home(home_services with) : with_(std::move(with)) {
 }
 
 std::unique_ptr<handler_seat> remote_home::new_seat(std::function<void()> woken) {
-  return std::make_unique<seat>(*this, std::move(woken));
+  return std::make_unique<seat>(*this, woken);
 }
 
 void remote_home::stop() {
@@ -127,6 +131,7 @@ void remote_home::connected(const caf::strong_actor_ptr& actor,
   } else {
     with_.meter->actors_made.fetch_add(1, std::memory_order_relaxed);
     with_.meter->actors_alive.fetch_add(1, std::memory_order_relaxed);
+    company_.renewed();
     settle(actor, {});
     actor->get()->attach_functor([weak = weak_from_this(), id = actor->id()](const caf::error&) {
       if (auto home = weak.lock())

@@ -39,6 +39,7 @@ private:
   void ended(caf::actor_id actor);
 
   home_services with_;
+  work::company company_;
   std::mutex mutex_;
   caf::actor link_;             // guarded by mutex_, as all below; none before the first attempt
   caf::strong_actor_ptr actor_; ///< null: not connected

@@ -20,9 +20,10 @@
 // type fail their job with errc::wrong_result_type.
 //
 // Death. An actor that throws dies. The jobs it had begun are tried once more, each alone, at a new
-// instance that the factory makes; after that they fail with errc::handler_actor_died. A job that
-// was still in its mailbox does not count as tried. An error the actor answers, also that of an
-// exception handler of its own, is not death: it goes to the finalizer at once. A factory that
+// instance that the factory makes: nothing else is asked of that one until it has answered, so that
+// a job never fails for what its neighbours do. Then they fail with errc::handler_actor_died. A job
+// that was still in its mailbox does not count as tried. An error the actor answers, also that of
+// an exception handler of its own, is not death: it goes to the finalizer at once. A factory that
 // throws or returns nothing, a bare actor that has ended, and a node that cannot be reached fail
 // the job with errc::no_handler_actor.
 //

@@ -10,7 +10,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <thread>
 
 using namespace keyloom;
@@ -46,9 +48,12 @@ struct late_state {
   std::vector<std::pair<caf::response_promise, int>> waiting;
 };
 
-/// Answers with the job, but not at once: when it comes to a message of its own.
-caf::behavior late_echo(caf::stateful_actor<late_state>* self) {
-  return {[self](const std::string&, int x) {
+/// Answers with the job, but not at once: when it comes to a message of its own. Throws at jobs
+/// that `bad` names, and so takes down those it has not answered.
+caf::behavior late_echo(caf::stateful_actor<late_state>* self, bool (*bad)(int)) {
+  return {[self, bad](const std::string&, int x) {
+            if (bad(x))
+              throw std::runtime_error("a bad job");
             auto promise = self->make_response_promise();
             if (self->state.waiting.empty())
               self->send(self, caf::ok_atom_v);
@@ -59,6 +64,10 @@ caf::behavior late_echo(caf::stateful_actor<late_state>* self) {
             for (auto& [answer, value] : std::exchange(self->state.waiting, {}))
               answer.deliver(value);
           }};
+}
+
+auto late_echo_unless(bool (*bad)(int)) {
+  return [bad](caf::actor_system& sys) { return sys.spawn(late_echo, bad); };
 }
 
 } // namespace
@@ -72,7 +81,7 @@ TEST_CASE("records pass a typed actor that answers by value and an untyped one t
     send(broker, keyed(in, records, keys));
     event_source<> source{with.system, with.config(in)};
     auto later = source.stage<int, int>(
-      "later", shared_actor([](caf::actor_system& sys) { return sys.spawn(late_echo); }),
+      "later", shared_actor(late_echo_unless([](int) { return false; })),
       [out](context<>& ctx, std::string_view, int&, caf::expected<int> x) {
         return forward_answer(ctx, out, x);
       },
@@ -147,6 +156,44 @@ TEST_CASE(
       REQUIRE(values.size() == 99);
       for (size_t i = 0; i < values.size(); ++i)
         CHECK(values[i] == std::to_string(i < 50 ? i : i + 1));
+    }
+  });
+}
+
+TEST_CASE("jobs that an actor held when it threw at another do not fail, however often it does") {
+  on_each_broker([](test_broker& broker) {
+    source_fixture with{broker};
+    caf::actor_ostream::redirect_all(with.system, "/dev/null"); // it throws on purpose
+    auto in = broker.new_topic(4);
+    constexpr int records = 2000, keys = 40; // each key counts from 0 to 49
+    send(broker, keyed(in, records, keys));
+    for (uint32_t instances : {1, 3}) {
+      auto cfg = with.config(in);
+      cfg.group += std::to_string(instances);
+      cfg.on_error = failure_action::skip;
+      event_source<> source{with.system, cfg};
+      std::map<std::string, std::vector<int>> innocent, guilty; // by key; of the finalizer
+      std::mutex mutex;
+      auto stage = source.stage<int, int>(
+        "fragile", actor_pool(instances, late_echo_unless([](int x) { return x % 10 == 9; })),
+        [&](context<>&, std::string_view key, int& job, caf::expected<int> x) {
+          std::lock_guard guard{mutex};
+          (x ? innocent : guilty)[std::string{key}].push_back(job);
+          return complete;
+        },
+        stage_limits{.concurrency = 20});
+      source.on_default([stage](context<>& ctx, const record& rec) {
+        return stage.schedule(ctx, rec.key, number(rec));
+      });
+      require_ok(source.start());
+      wait_until_out(source, records);
+      source.stop();
+      REQUIRE(innocent.size() == keys);
+      for (auto& [key, jobs] : innocent) {
+        CHECK(guilty[key] == std::vector<int>{9, 19, 29, 39, 49});
+        CHECK(jobs.size() == 45);
+        CHECK(std::is_sorted(jobs.begin(), jobs.end()));
+      }
     }
   });
 }

@@ -12,6 +12,7 @@ using namespace keyloom;
 using namespace keyloom::fakes;
 using actors::handler_home;
 using actors::handler_seat;
+using manner = work::company::manner;
 
 namespace {
 
@@ -67,8 +68,8 @@ struct home_rig {
   }
 
   handler_seat::answer take(handler_seat& seat, const core::work_memory& memory,
-                            std::string_view key) {
-    return seat.take({memory, key, std::hash<std::string_view>{}(key)});
+                            std::string_view key, manner how = manner::among_others) {
+    return seat.take({memory, key, std::hash<std::string_view>{}(key), how});
   }
 
   std::unique_ptr<handler_seat> seat(std::function<void()> woken = [] {}) {
@@ -341,5 +342,49 @@ TEST_CASE("a bare actor is neither made again nor ended") {
   caf::scoped_actor self{with.system};
   self->request(mine, caf::infinite, std::string{"k"}, 7)
     .receive([](int x) { CHECK(x == 7); }, [](caf::error& reason) { FAIL(to_string(reason)); });
+  actors::end(mine);
+}
+
+TEST_CASE("a seat that wants to be alone waits for those at its own instance, and they for it") {
+  quiet_system with;
+  census all;
+  home_rig rig{with.system, actor_pool(2, [&](caf::actor_system& sys) {
+                 return sys.spawn<caf::stateful_actor<counted_state>>(std::ref(all));
+               })};
+  auto memory = rig.new_partition();
+  std::string woken;
+  auto a = rig.seat([&] { woken += 'a'; }), b = rig.seat([&] { woken += 'b'; });
+  auto c = rig.seat([&] { woken += 'c'; }), d = rig.seat([&] { woken += 'd'; });
+  auto first = rig.take(*a, *memory, "a").instance;
+  auto second = rig.take(*b, *memory, "b").instance;
+  CHECK(first != second);
+  CHECK_FALSE(rig.take(*c, *memory, "c", manner::alone).instance); // behind a
+  CHECK(b->pass_on());
+  CHECK_FALSE(a->pass_on());
+  CHECK(woken == "c");
+  CHECK(rig.take(*c, *memory, "c", manner::alone).instance == first);
+  CHECK_FALSE(rig.take(*a, *memory, "a").instance);
+  CHECK(rig.take(*d, *memory, "d").instance == second);
+  c->leave();
+  CHECK(woken == "ca");
+  CHECK(rig.take(*a, *memory, "a").instance == first);
+}
+
+TEST_CASE("a seat is alone with a bare actor, and with a key's own, as with one of a pool") {
+  quiet_system with;
+  census all;
+  auto mine = idle_actor(with.system);
+  home_rig bare{with.system, bare_actor(mine)}, own{with.system, per_key_actor(counted(all))};
+  for (auto* rig : {&bare, &own}) {
+    auto memory = rig->new_partition();
+    auto woken = 0;
+    auto a = rig->seat(), b = rig->seat([&] { ++woken; });
+    auto instance = rig->take(*a, *memory, "k").instance;
+    CHECK_FALSE(rig->take(*b, *memory, "k", manner::alone).instance);
+    a->pause();
+    CHECK(woken == 1);
+    CHECK(rig->take(*b, *memory, "k", manner::alone).instance == instance);
+    CHECK_FALSE(rig->take(*a, *memory, "k").instance);
+  }
   actors::end(mine);
 }
