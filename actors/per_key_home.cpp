@@ -128,7 +128,14 @@ caf::expected<per_key_home::tenant*> per_key_home::move_in(const handler_seat::o
   auto made = make(key);
   if (!made)
     return std::move(made.error());
-  auto& fresh = tenants_[(*made)->id()];
+  auto [place, is_new] = tenants_.try_emplace((*made)->id());
+  if (!is_new) {
+    unmade();
+    return caf::make_error(errc::no_handler_actor,
+                           "the handler actor's factory returned an actor that is another key's; "
+                           "one for several keys is a shared_actor");
+  }
+  auto& fresh = place->second;
   fresh.key = std::move(key);
   fresh.hash = hash_of(who);
   fresh.memory = &who.memory;

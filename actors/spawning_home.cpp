@@ -34,6 +34,12 @@ caf::expected<caf::strong_actor_ptr> spawning_home::make(const std::string& key)
   return result;
 }
 
+void spawning_home::unmade() {
+  --alive_;
+  with_.meter->actors_made.fetch_sub(1, std::memory_order_relaxed);
+  with_.meter->actors_alive.fetch_sub(1, std::memory_order_relaxed);
+}
+
 void spawning_home::watch(const caf::strong_actor_ptr& instance) {
   instance->get()->attach_functor(
     [weak = weak_from_this(), id = instance->id()](const caf::error&) {

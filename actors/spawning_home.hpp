@@ -27,6 +27,9 @@ protected:
   /// calls `watch` without the lock.
   caf::expected<caf::strong_actor_ptr> make(const std::string& key);
 
+  /// Takes back the count of what was made, for who will not watch it.
+  void unmade();
+
   /// Calls `ended` once when the instance is gone, at once when it is already.
   void watch(const caf::strong_actor_ptr& instance);
 

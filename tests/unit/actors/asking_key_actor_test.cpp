@@ -2,6 +2,8 @@
 // alone.
 #include "tests/unit/actors/asking_rig.hpp"
 
+#include <caf/blocking_actor.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -111,6 +113,29 @@ TEST_CASE("the actor's own error is the job's result, and the actor lives on") {
   CHECK(results[1].result.error() == caf::sec::runtime_error);
   CHECK(results[2].result);
   CHECK(rig.meter().actors_made == 1);
+}
+
+TEST_CASE(
+  "a blocking actor's own error counts as its answer, though it cannot be asked if it lives") {
+  quiet_system with;
+  asking_rig<int> rig{with.system, shared_actor([](caf::actor_system& sys) -> caf::actor {
+                        return sys.spawn([](caf::blocking_actor* self) {
+                          auto goes_on = true;
+                          self->receive_while(goes_on)(
+                            [](const std::string&, int x) -> caf::result<int> {
+                              if (x == 1)
+                                return caf::make_error(caf::sec::runtime_error, "no such thing");
+                              return x;
+                            },
+                            [&](const caf::exit_msg&) { goes_on = false; });
+                        });
+                      })};
+  rig.send("k", {0, 1, 2});
+  auto results = rig.wait(3);
+  REQUIRE(results.size() == 3);
+  CHECK(results[0].result);
+  CHECK(results[1].result.error() == caf::sec::runtime_error);
+  CHECK(results[2].result);
 }
 
 TEST_CASE(

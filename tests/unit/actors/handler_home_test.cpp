@@ -388,3 +388,19 @@ TEST_CASE("a seat is alone with a bare actor, and with a key's own, as with one 
   }
   actors::end(mine);
 }
+
+TEST_CASE("a factory that gives a key another key's actor is told so, and the other key keeps it") {
+  quiet_system with;
+  auto mine = idle_actor(with.system);
+  home_rig rig{with.system,
+               per_key_actor([&](caf::actor_system&, const std::string&) { return mine; })};
+  auto memory = rig.new_partition();
+  auto a = rig.seat(), b = rig.seat();
+  CHECK(rig.take(*a, *memory, "a").instance != nullptr);
+  CHECK(rig.take(*b, *memory, "b").reason == errc::no_handler_actor);
+  a->leave();
+  b->leave();
+  CHECK(rig.take(*b, *memory, "a").instance == caf::actor_cast<caf::strong_actor_ptr>(mine));
+  CHECK(rig.meter->actors_made == 1);
+  CHECK(rig.meter->actors_alive == 1);
+}
