@@ -105,6 +105,7 @@ void remote_home::stop() {
   std::lock_guard guard{mutex_};
   stopped_ = true;
   actor_ = nullptr;
+  with_.meter->actors_alive.store(0, std::memory_order_relaxed); // as far as this source knows
   if (link_)
     end(std::exchange(link_, nullptr));
 }
@@ -129,8 +130,6 @@ void remote_home::connected(const caf::strong_actor_ptr& actor,
                            "the actor that is published there takes other messages than the "
                            "stage's handle says"));
   } else {
-    with_.meter->actors_made.fetch_add(1, std::memory_order_relaxed);
-    with_.meter->actors_alive.fetch_add(1, std::memory_order_relaxed);
     company_.renewed();
     settle(actor, {});
     actor->get()->attach_functor([weak = weak_from_this(), id = actor->id()](const caf::error&) {
@@ -151,16 +150,20 @@ void remote_home::failed(caf::error reason) {
 void remote_home::settle(caf::strong_actor_ptr actor, const caf::error& reason) {
   std::lock_guard guard{mutex_};
   connecting_ = false;
+  if (!stopped_ && actor != nullptr) {
+    with_.meter->actors_made.fetch_add(1, std::memory_order_relaxed);
+    with_.meter->actors_alive.fetch_add(1, std::memory_order_relaxed);
+  }
   actor_ = stopped_ ? nullptr : std::move(actor);
   for (auto* each : std::exchange(line_, {}))
     each->call(reason);
 }
 
 void remote_home::ended(caf::actor_id actor) {
-  with_.meter->actors_alive.fetch_sub(1, std::memory_order_relaxed);
   std::lock_guard guard{mutex_};
   if (stopped_)
     return; // and the log may be gone
+  with_.meter->actors_alive.fetch_sub(1, std::memory_order_relaxed);
   with_.log.warning("stage '" + with_.stage + "': lost the handler actor" + place());
   if (actor_ != nullptr && actor_->id() == actor)
     actor_ = nullptr;
