@@ -166,7 +166,10 @@ void poller::warn(const std::string& problem) {
 }
 
 void poller::on_assigned(kafka::partitions_assigned&& news) {
-  if (news.partitions.empty()) {
+  std::unique_lock lock{mutex_};
+  auto closing = closing_;
+  lock.unlock();
+  if (news.partitions.empty() || closing) {
     assign({}); // at once: a held event stands the group still
     return;
   }
