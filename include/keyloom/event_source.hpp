@@ -63,11 +63,16 @@ public:
   /// outcome`.
   template <class Handler>
   void on_default(Handler handler) {
-    impl_->set_default_route(
-      [h = std::move(handler)](detail::turn& turn, const record& rec) mutable -> outcome {
-        context_type ctx{turn};
-        return h(ctx, rec);
-      });
+    if constexpr (std::is_invocable_r_v<outcome, Handler&, context_type&, const record&>)
+      impl_->set_default_route(
+        [h = std::move(handler)](detail::turn& turn, const record& rec) mutable -> outcome {
+          context_type ctx{turn};
+          return h(ctx, rec);
+        });
+    else
+      static_assert(detail::never<Handler>,
+                    "the handler of on_default takes (context<Store>&, const record&) and returns "
+                    "an outcome: complete, what schedule returned, or an error");
   }
 
   /// Adds a stage. `finalizer(context<Store>&, std::string_view key, Job&, caf::expected<Result>)
@@ -84,11 +89,16 @@ public:
   template <class Job, class Result, class Processor, detail::finalizer_like Finalizer>
   stage_handle<Job> stage(std::string name, Processor processor, Finalizer finalizer,
                           stage_options options) {
-    static_assert(
-      std::invocable<Finalizer&, context_type&, std::string_view, Job&, caf::expected<Result>>,
-      "a finalizer takes (context<Store>&, std::string_view key, Job&, caf::expected<Result>)");
-    return add_stage<Job, Result>(std::move(name), std::move(processor), std::move(finalizer),
-                                  options);
+    if constexpr (std::is_invocable_r_v<outcome, Finalizer&, context_type&, std::string_view, Job&,
+                                        caf::expected<Result>>)
+      return add_stage<Job, Result>(std::move(name), std::move(processor), std::move(finalizer),
+                                    options);
+    else
+      static_assert(detail::never<Finalizer>,
+                    "a finalizer takes (context<Store>&, std::string_view key, Job&, "
+                    "caf::expected<Result>) and returns an outcome: complete, what schedule "
+                    "returned, or an error");
+    return {0, nullptr};
   }
 
   /// Adds a stage without a finalizer: the event is complete when the job has ended well.
@@ -149,7 +159,12 @@ private:
   template <class Job, class Result, class Processor, class Finalizer>
   stage_handle<Job> add_stage(std::string name, Processor processor, Finalizer finalizer,
                               const stage_options& options) {
-    if constexpr (Processor::kind == processor_kind::actor) {
+    if constexpr (!detail::processor_like<Processor>) {
+      static_assert(detail::never<Processor>,
+                    "a stage's processor says where the work is done: blocking(f), compute(f), "
+                    "async(f), or a handler actor such as shared_actor(make)");
+      return {0, nullptr};
+    } else if constexpr (Processor::kind == processor_kind::actor) {
       using bound = typename Processor::template bound<Job, Result>;
       return add_typed<Job, Result>(std::move(name), bound{std::move(processor)},
                                     std::move(finalizer), options);

@@ -43,6 +43,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
+#include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -100,6 +101,10 @@ constexpr bool answers() {
   }
 }
 
+/// What CAF can put into a message.
+template <class... Ts>
+constexpr bool can_travel = ((std::is_void_v<Ts> || caf::has_type_id_v<Ts>)&&...);
+
 /// The port of a form: of what `Form` makes, asks and checks.
 template <class Form, class Job, class Result>
 class typed_actor_port final : public actor_port {
@@ -108,7 +113,11 @@ public:
   using handle = typename Form::handle;
 
   explicit typed_actor_port(Form form) : form_(std::move(form)), layout_(form_.layout()) {
-    Form::template check<Job, Result>();
+    static_assert(can_travel<Job, Result>,
+                  "Job and Result of a stage with handler actors travel in messages: give them a "
+                  "CAF type id (CAF_ADD_TYPE_ID) and an inspect overload");
+    if constexpr (can_travel<Job, Result>)
+      Form::template check<Job, Result>();
   }
 
   const actor_layout& layout() const override { return layout_; }
@@ -123,7 +132,7 @@ public:
 
   void ask(caf::event_based_actor& self, const caf::strong_actor_ptr& target, const job& j,
            uint64_t call, answer_port& back) override {
-    if constexpr (answers<handle, Job, Result>()) {
+    if constexpr (can_travel<Job, Result> && answers<handle, Job, Result>()) {
       auto& asked = static_cast<const typed_job<Job, Result>&>(j);
       auto pending = self.request(caf::actor_cast<handle>(target), caf::infinite,
                                   std::string{j.key}, Job{*asked.payload});

@@ -82,6 +82,12 @@ auto async(Function&& f) {
 
 namespace detail {
 
+/// What may stand in a processor's place.
+template <class T>
+concept processor_like = requires {
+  { T::kind } -> std::convertible_to<processor_kind>;
+};
+
 /// What a function may return where the result of a stage is expected.
 template <class Returned, class Result>
 concept result_of = std::convertible_to<Returned, caf::expected<Result>>
