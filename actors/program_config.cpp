@@ -127,6 +127,9 @@ caf::error program_config::read_file(const std::vector<std::string>& arguments) 
   auto file = read_config_file(path);
   if (!file)
     return std::move(file.error());
+  // Before options are written over it: they would make a group of what the file has as a value.
+  if (auto problem = check_groups(*file))
+    return problem;
   merge(*file, content);
   return sync_options(path);
 }
@@ -152,7 +155,9 @@ caf::error program_config::explain(const caf::error& problem) const {
   const auto& where = problem.context();
   if (problem.category() != caf::type_id_v<caf::pec> || !where.match_elements<std::string>())
     return wrong(to_string(problem));
-  const auto& argument = where.get_as<std::string>(0);
+  auto argument = where.get_as<std::string>(0);
+  if (argument.ends_with('='))
+    argument.pop_back();
   if (problem == caf::pec::not_an_option)
     return unknown_option(argument);
   if (problem == caf::pec::missing_argument)

@@ -26,14 +26,23 @@ bool is_group(std::string_view name) {
   });
 }
 
-caf::error unknown(const std::string& name) {
+/// The names from a key to the first value in it, so that a misspelled group is near to its own.
+std::string whole_name(const std::string& name, const caf::config_value& value) {
+  const auto* group = caf::get_if<caf::settings>(&value);
+  if (group == nullptr || group->empty())
+    return name;
+  const auto& [key, inner] = *group->begin();
+  return whole_name(name + "." + std::string{key}, inner);
+}
+
+caf::error unknown(const std::string& name, const caf::config_value& value) {
   std::vector<std::string_view> names;
   for (const auto& each : settings_table())
     names.push_back(each.name);
-  return caf::make_error(errc::bad_config, "keyloom." + name
-                                             + " is no setting; the nearest is keyloom."
-                                             + std::string{core::nearest(name, names)}
-                                             + " (docs/configuration.md lists them all)");
+  return caf::make_error(errc::bad_config,
+                         "keyloom." + name + " is no setting; the nearest is keyloom."
+                           + std::string{core::nearest(whole_name(name, value), names)}
+                           + " (docs/configuration.md lists them all)");
 }
 
 caf::error read_group(const std::string& prefix, const caf::settings& from, source_config& into) {
@@ -45,7 +54,7 @@ caf::error read_group(const std::string& prefix, const caf::settings& from, sour
     else if (const auto* nested = caf::get_if<caf::settings>(&value); nested && is_group(name))
       problem = read_group(name + ".", *nested, into);
     else
-      problem = unknown(name);
+      problem = unknown(name, value);
     if (problem)
       return problem;
   }
@@ -84,14 +93,29 @@ caf::error check_topics(const source_config& cfg) {
 
 } // namespace
 
+caf::error check_groups(const caf::settings& content) {
+  constexpr size_t near_miss = 2;
+  for (const auto& [key, value] : content) {
+    std::string name{key};
+    if (name == "keyloom" && caf::get_if<caf::settings>(&value) == nullptr)
+      return caf::make_error(errc::bad_config,
+                             "keyloom = " + written(value)
+                               + " is no group of settings; write keyloom { ... }");
+    if (name != "keyloom" && core::edit_distance(name, "keyloom") <= near_miss)
+      return caf::make_error(errc::bad_config, "'" + name
+                                                 + "' is no group of settings; the nearest is "
+                                                   "keyloom { ... }");
+  }
+  return {};
+}
+
 caf::error read_settings(const caf::settings& content, source_config& into) {
+  if (auto problem = check_groups(content))
+    return problem;
   auto found = content.find("keyloom");
   if (found == content.end())
     return {};
   const auto* settings = caf::get_if<caf::settings>(&found->second);
-  if (settings == nullptr)
-    return caf::make_error(errc::bad_config, "keyloom = " + written(found->second)
-                                               + " is no group of settings; write keyloom { ... }");
   let_one_topic_setting_win(*settings, into);
   return read_group("", *settings, into);
 }

@@ -10,9 +10,13 @@
 
 namespace keyloom::actors {
 
-/// Overwrites what the configuration sets. errc::bad_config names the first key below "keyloom."
-/// that is no setting, and the nearest that is one; or the first value of a wrong type, unit or
-/// range, what is allowed, and the nearest right one.
+/// errc::bad_config names a "keyloom" that is no group, or a group whose name is at most two edits
+/// from "keyloom" and so most likely a misspelled one. Other groups are CAF's and the user's.
+caf::error check_groups(const caf::settings& content);
+
+/// Overwrites what the configuration sets. errc::bad_config, too, where check_groups says so;
+/// else it names the first key below "keyloom." that is no setting, and the nearest that is one; or
+/// the first value of a wrong type, unit or range, what is allowed, and the nearest right one.
 caf::error read_settings(const caf::settings& content, source_config& into);
 
 /// errc::bad_config names the first setting that cannot work, which code may have set, and the

@@ -122,6 +122,8 @@ TEST_CASE("an option that does not exist is an error that names the nearest one"
 TEST_CASE("options without a value, and arguments that are no options, are errors") {
   CHECK(problem_of({"--keyloom.group"})
         == "option '--keyloom.group' needs a value: --keyloom.group=VALUE");
+  CHECK(problem_of({"--keyloom.group="})
+        == "option '--keyloom.group' needs a value: --keyloom.group=VALUE");
   CHECK(problem_of({"-g"}) == "option '-g' needs a value");
   CHECK(problem_of({"group=g"})
         == "unknown argument 'group=g'; settings are given as --keyloom.NAME=VALUE");
@@ -143,6 +145,9 @@ TEST_CASE("a configuration file that cannot be read says which, where and why") 
   auto problem = problem_of({"--config-file=" + unquoted.path()});
   CHECK(problem.find(unquoted.path() + ", line 3: ") == 0);
   CHECK(problem.find("texts need quotes") != std::string::npos);
+  temporary_file no_group{"keyloom = 5"};
+  CHECK(problem_of({"--config-file=" + no_group.path(), "--keyloom.credit=7"})
+        == "keyloom = 5 is no group of settings; write keyloom { ... }");
   temporary_file mistyped{"keyloom { kredit = 5 }"};
   CHECK(problem_of({"--config-file=" + mistyped.path()})
           .find("keyloom.kredit is no setting; the nearest is keyloom.credit")

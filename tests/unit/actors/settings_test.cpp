@@ -102,6 +102,7 @@ TEST_CASE("a key that is no setting is an error that names the nearest setting")
     {{"keyloom { kredit = 5 }", "kredit", "credit"},
      {"keyloom { commit { intervall = 5ms } }", "commit.intervall", "commit.interval"},
      {"keyloom { commit-interval = 5ms }", "commit-interval", "commit.interval"},
+     {"keyloom { comit.interval = 5ms }", "comit", "commit.interval"},
      {"keyloom { commit = 5ms }", "commit", "commit.interval"},
      {"keyloom { credit { x = 1 }, credit.y = 1 }", "", ""},
      {"keyloom { on_error = \"skip\" }", "on_error", "on-error"},
@@ -119,6 +120,9 @@ TEST_CASE("a key that is no setting is an error that names the nearest setting")
 TEST_CASE("what is not below keyloom is not keyloom's business") {
   CHECK(problem_of("caf { scheduler { max-threads = 2 } }, mine { kredit = 5 }").empty());
   CHECK(problem_of("keyloom = 5") == "keyloom = 5 is no group of settings; write keyloom { ... }");
+  CHECK(problem_of("keylom { group = \"g\" }")
+        == "'keylom' is no group of settings; the nearest is keyloom { ... }");
+  CHECK(problem_of("keylime { group = \"g\" }, caf { x = 1 }, mine { y = 2 }").empty());
 }
 
 TEST_CASE("a value of a wrong type, unit or range is an error that says what is right") {
