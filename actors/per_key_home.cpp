@@ -1,6 +1,7 @@
 #include "actors/per_key_home.hpp"
 
 #include "actors/send.hpp"
+#include "runtime/core/shown_key.hpp"
 #include "runtime/core/work_memory.hpp"
 
 #include <keyloom/errc.hpp>
@@ -194,8 +195,9 @@ void per_key_home::see_off() {
       departing_.pop_front();
       late.written_off = true;
       ++written_off_;
-      with_.log.warning("stage '" + with_.stage + "': the handler actor of key '" + late.key
-                        + "' has not ended although it was killed: it does not return from what it "
+      with_.log.warning("stage '" + with_.stage + "': the handler actor of key "
+                        + core::shown_key(late.key)
+                        + " has not ended although it was killed: it does not return from what it "
                           "does. Its place goes to another key");
       continue;
     }

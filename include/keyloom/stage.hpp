@@ -146,6 +146,11 @@ public:
 
   outcome finalize(turn& t, job& j) override {
     auto& typed = cast(j);
+    if constexpr (!std::is_void_v<Result>)
+      if (!*typed.result && !typed.result->error()) // would pass for success in an outcome
+        *typed.result = caf::make_error(errc::processor_failed,
+                                        "the processor returned an empty error; let it return a "
+                                        "result, or an error that says what failed");
     if constexpr (std::is_same_v<Finalizer, no_finalizer>) {
       return *typed.result ? complete : outcome{typed.result->error()};
     } else {

@@ -1,5 +1,6 @@
 // How the partition runs turns: calls the user's code, and keeps or undoes what it did.
 #include "runtime/core/partition.hpp"
+#include "runtime/core/shown_key.hpp"
 
 #include <algorithm>
 
@@ -158,10 +159,10 @@ caf::error partition::located(const event& ev, const detail::job* j,
   auto text = "topic " + topic_ + ", partition " + std::to_string(number_) + ", offset "
               + std::to_string(rec.offset);
   if (j != nullptr && j->stage != detail::job::no_stage)
-    text += ", key '" + std::string{j->key} + "', stage '"
-            + common_.source->stages[j->stage]->name() + "'";
+    text += ", key " + shown_key(j->key) + ", stage '" + common_.source->stages[j->stage]->name()
+            + "'";
   else
-    text += rec.has_key() ? ", key '" + std::string{rec.key} + "'" : std::string{", no key"};
+    text += rec.has_key() ? ", key " + shown_key(rec.key) : std::string{", no key"};
   if (j != nullptr && j->stage == detail::job::no_stage)
     text += ", job_complete";
   auto code = j != nullptr ? errc::finalizer_failed : errc::handler_failed;

@@ -37,6 +37,10 @@ caf::error check(const detail::stage_base& stage) {
 
 caf::error check_plan(const plan& source) {
   auto& cfg = source.config;
+  if (source.routes.empty() && !source.untyped && !source.fallback)
+    return caf::make_error(errc::bad_config,
+                           "the source has no handler, so every record would be an error: add one "
+                           "with on(), or on_default(), before it starts");
   if (source.make_store && cfg.topic.empty())
     return caf::make_error(errc::bad_config,
                            "a source with a store reads one topic, because a store belongs to a "

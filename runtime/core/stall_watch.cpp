@@ -1,5 +1,7 @@
 #include "runtime/core/stall_watch.hpp"
 
+#include "runtime/core/shown_key.hpp"
+
 #include <algorithm>
 
 namespace keyloom::core {
@@ -8,7 +10,7 @@ using std::chrono::milliseconds;
 
 std::string to_string(const standing_event& ev) {
   auto result = "offset " + std::to_string(ev.offset);
-  result += ev.key ? ", key '" + *ev.key + "'" : std::string{", no key"};
+  result += ev.key ? ", key " + shown_key(*ev.key) : std::string{", no key"};
   if (!ev.stage.empty())
     result += ", stage '" + ev.stage + "'";
   return result + ", waits for " + ev.waits_for;

@@ -209,6 +209,7 @@ TEST_CASE("a turn that fails after it changed the store stops the partition, eve
 
 TEST_CASE("a store factory that throws stops the partition before it takes anything in") {
   fakes::kit_rig<ledger> rig{{}, []() -> ledger { throw std::runtime_error{"no disk"}; }};
+  rig.source.on_default([](context<ledger>&, const record&) { return complete; });
   rig.start();
   CHECK(rig.kit->state(0) == lifecycle::stopped);
   CHECK_FALSE(rig.meter().open);
@@ -217,6 +218,60 @@ TEST_CASE("a store factory that throws stops the partition before it takes anyth
 
 TEST_CASE("a store factory that throws something else stops the partition, too") {
   fakes::kit_rig<ledger> rig{{}, []() -> ledger { throw 42; }};
+  rig.source.on_default([](context<ledger>&, const record&) { return complete; });
   rig.start();
   CHECK(rig.kit->state(0) == lifecycle::stopped);
+}
+
+TEST_CASE("an empty error of a processor is an error, not a success without a result") {
+  fakes::kit_rig<> rig{{.on_error = failure_action::skip}};
+  auto empty = compute([](std::string_view, int&) -> caf::expected<int> { return caf::error{}; });
+  auto bare = rig.source.stage<int, int>("bare", empty);
+  std::string told;
+  auto work = rig.source.stage<int, int>(
+    "work", empty, [&](context<>& ctx, std::string_view key, int& job, caf::expected<int> result) {
+      told = describe(result.error());
+      return bare.schedule(ctx, key, std::move(job));
+    });
+  rig.source.on_default(
+    [=](context<>& ctx, const record& rec) -> outcome { return work.schedule(ctx, rec.key, 1); });
+  rig.start();
+  rig.kit->feed(rec(0, "a"));
+  rig.kit->run();
+  CHECK_THAT(told, Contains("empty error"));
+  REQUIRE(rig.kit->skips().size() == 1);
+  CHECK_THAT(rig.kit->skips().front(), Contains("stage 'bare'") && Contains("empty error"));
+}
+
+TEST_CASE("a message shows what can be read of a key, and of a long one its beginning") {
+  fakes::kit_rig<> rig{{.on_error = failure_action::skip}};
+  rig.source.on_default([](context<>&, const record&) -> outcome {
+    return {errc::decode_failed, "bad"};
+  });
+  rig.start();
+  auto umlauts = [](size_t count) {
+    std::string result;
+    while (count-- > 0)
+      result += "\u00e4";
+    return result;
+  };
+  auto shown = [&](const std::string& key) {
+    rig.kit->feed({.key = key, .value = "x"});
+    auto& skip = rig.kit->skips().back();
+    auto first = skip.find("key ");
+    return skip.substr(first, skip.rfind(": bad") - first);
+  };
+  CHECK(shown("N14228") == "key 'N14228'");
+  CHECK(shown("") == "key ''");
+  CHECK(shown(umlauts(50)) == "key '" + umlauts(50) + "'");
+  CHECK(shown("x" + umlauts(60)) == "key 'x" + umlauts(49) + "'... (121 bytes)");
+  CHECK(shown(std::string{"\0\xffk\n", 4}) == "key '\\x00\\xffk\\x0a'");
+  CHECK(shown("a\xff\xc3") == "key 'a\\xff\\xc3'");
+  CHECK(shown("\xed\xa0\x80|\xc0\xaf|\xf4\x90\x80\x80")
+        == "key '\\xed\\xa0\\x80|\\xc0\\xaf|\\xf4\\x90\\x80\\x80'");
+  CHECK(shown("\xc2\x9b"
+              "1m\x7f")
+        == "key '\\xc2\\x9b1m\\x7f'");
+  CHECK(shown(std::string(1'000'000, 'k'))
+        == "key '" + std::string(100, 'k') + "'... (1000000 bytes)");
 }

@@ -93,3 +93,12 @@ TEST_CASE("a function with a timeout asks for jobs that can be copied, one witho
           == (timeout == 0ms));
   }
 }
+
+TEST_CASE("a source without a handler is refused, because every record would be an error") {
+  core::plan source;
+  auto err = core::check_plan(source);
+  CHECK(err == errc::bad_config);
+  CHECK(describe(err).find("no handler") != std::string::npos);
+  source.fallback = [](detail::turn&, const record&) { return complete; };
+  CHECK(!core::check_plan(source));
+}
