@@ -105,6 +105,8 @@ TEST_CASE("a finalizer that throws stops its partition with stage and key") {
 
 TEST_CASE("a record no handler takes fails and names its type") {
   fakes::kit_rig rig;
+  rig.source.on<std::string>("plane", text{},
+                             [](context<>&, const std::string&) { return complete; });
   rig.start();
   rig.kit->feed({.key = "k", .value = "v", .type = "leg", .offset = 5});
   CHECK_THAT(rig.kit->stop_reason(), Contains("offset 5") && Contains("no handler for type 'leg'"));
