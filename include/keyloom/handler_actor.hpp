@@ -102,8 +102,11 @@ constexpr bool answers() {
 }
 
 /// What CAF can put into a message.
+template <class T>
+struct travels : std::bool_constant<std::is_void_v<T> || caf::has_type_id_v<T>> {};
+
 template <class... Ts>
-constexpr bool can_travel = ((std::is_void_v<Ts> || caf::has_type_id_v<Ts>)&&...);
+constexpr bool can_travel = std::conjunction_v<travels<Ts>...>;
 
 /// The port of a form: of what `Form` makes, asks and checks.
 template <class Form, class Job, class Result>

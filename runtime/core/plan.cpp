@@ -37,10 +37,6 @@ caf::error check(const detail::stage_base& stage) {
 
 caf::error check_plan(const plan& source) {
   auto& cfg = source.config;
-  if (source.routes.empty() && !source.untyped && !source.fallback)
-    return caf::make_error(errc::bad_config,
-                           "the source has no handler, so every record would be an error: add one "
-                           "with on(), or on_default(), before it starts");
   if (source.make_store && cfg.topic.empty())
     return caf::make_error(errc::bad_config,
                            "a source with a store reads one topic, because a store belongs to a "
@@ -52,7 +48,13 @@ caf::error check_plan(const plan& source) {
                              + source.routes.front().type
                              + "' needs the header `type`: leave the setting out, or take records "
                                "with on() without a type, or on_default()");
-  return check_stages(source);
+  if (auto err = check_stages(source))
+    return err;
+  if (source.routes.empty() && !source.untyped && !source.fallback)
+    return caf::make_error(errc::bad_config,
+                           "the source has no handler, so every record would be an error: add one "
+                           "with on(), or on_default(), before it starts");
+  return {};
 }
 
 caf::error check_stages(const plan& source) {

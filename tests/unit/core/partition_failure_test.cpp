@@ -233,7 +233,7 @@ TEST_CASE("an empty error of a processor is an error, not a success without a re
   auto work = rig.source.stage<int, int>(
     "work", empty, [&](context<>& ctx, std::string_view key, int& job, caf::expected<int> result) {
       told = describe(result.error());
-      return bare.schedule(ctx, key, std::move(job));
+      return bare.schedule(ctx, key, int{job});
     });
   rig.source.on_default(
     [=](context<>& ctx, const record& rec) -> outcome { return work.schedule(ctx, rec.key, 1); });
