@@ -149,6 +149,7 @@ TEST_CASE(
   caf::actor_system system{cfg};
   event_source<> source{system, {.group = "g", .topic = "t"}};
   source.stage<int, int>("far", remote_actor("127.0.0.1", 1));
+  source.on_default([](context<>&, const record&) { return complete; });
   auto err = source.start();
   CHECK(err == errc::bad_config);
   CHECK_THAT(describe(err),
@@ -164,6 +165,7 @@ TEST_CASE("a pool without actors is refused at start") {
                              return caf::behavior{[](const std::string&, int x) { return x; }};
                            });
                          }));
+  source.on_default([](context<>&, const record&) { return complete; });
   auto err = source.start();
   CHECK(err == errc::bad_config);
   CHECK_THAT(describe(err), Catch::Contains("stage 'none'"));
