@@ -5,7 +5,6 @@
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
 
-#include <compare>
 #include <cstddef>
 #include <filesystem>
 #include <iterator>
@@ -18,7 +17,13 @@ struct footprint {
   size_t descriptors = 0;
   size_t actors = 0;
 
-  auto operator<=>(const footprint&) const = default;
+  bool operator==(const footprint&) const = default;
+
+  /// Nothing more than `other` in any part. Less is well: an end of a connection that was closed
+  /// before may still have been open when `other` was taken.
+  bool is_within(const footprint& other) const {
+    return threads <= other.threads && descriptors <= other.descriptors && actors <= other.actors;
+  }
 
   /// As it is now. Counting needs a descriptor itself, which both sides of a comparison have.
   static footprint of(caf::actor_system& system) {

@@ -54,10 +54,13 @@ public:
             == RD_KAFKA_RESP_ERR_NO_ERROR);
   }
 
-  /// The next fetch learns that its offset is outside of what the partition holds.
+  /// The next fetches learn that their offset is outside of what the partition holds. Two, as the
+  /// client says of the first response at the end of a partition that this is the end, whatever
+  /// error it brings.
   void put_fetch_out_of_range() {
     constexpr int16_t fetch = 1; // Kafka's number of this request
-    rd_kafka_mock_push_request_errors(cluster_.get(), fetch, 1,
+    rd_kafka_mock_push_request_errors(cluster_.get(), fetch, 2,
+                                      RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
                                       RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
   }
 
