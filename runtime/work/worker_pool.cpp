@@ -79,6 +79,7 @@ void worker_pool::stop() {
   worker_ended_.wait(lock, [this] { return workers_ == 0; });
   threads.swap(threads_);
   lock.unlock();
+  collector_.stop();
   clock_.stop(); // last: calls may take too long while we wait for them
 }
 
@@ -161,9 +162,9 @@ void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t i
   core::run done;
   done.memory = jobs.memory;
   auto report_at = steady_clock::now() + report_interval;
-  auto report = [&done] {
+  auto report = [this, &done] {
     auto memory = done.memory;
-    memory->back().finished(std::exchange(done, core::run{}));
+    collector_.finished(std::exchange(done, core::run{}));
     done.memory = std::move(memory);
   };
   while (!jobs.empty() && goes_on(jobs, index)) {
@@ -179,7 +180,8 @@ void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t i
     report();
 }
 
-/// As above, for a stage with a timeout.
+/// As above, for a stage with a timeout. What it reports goes home at once, as what the clock
+/// reports does: a key's jobs stay in order.
 void worker_pool::process_timed(core::run& jobs, detail::stage_base& stage, uint32_t index) {
   auto memory = jobs.memory;
   timed_calls calls{stage, index, clock_, memory};

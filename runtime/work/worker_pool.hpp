@@ -11,6 +11,7 @@
 
 #include "runtime/core/meters.hpp"
 #include "runtime/work/call_clock.hpp"
+#include "runtime/work/run_collector.hpp"
 #include "runtime/work/strand.hpp"
 #include "runtime/work/thread_set.hpp"
 
@@ -73,6 +74,7 @@ private:
   const core::plan& source_;
   std::span<core::stage_meter> meters_; // may be empty
   call_clock clock_;
+  run_collector collector_;
   mutable std::mutex mutex_;
   std::condition_variable worker_ended_;
   std::deque<strand_ptr> ready_; // may be worked on now; guarded by mutex_, as all below

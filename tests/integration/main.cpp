@@ -11,9 +11,9 @@
 
 #include <cstdlib>
 
-// librdkafka 2.14.2 reads the flags of its group on every poll, without a lock, and with the consumer
-// protocol sets them in its own thread meanwhile (rd_kafka_app_polled, rdkafka_int.h). Both threads
-// are its own business; nothing of keyloom's is touched.
+// librdkafka 2.14.2 reads the flags of its group on every poll, without a lock, and with the
+// consumer protocol sets them in its own thread meanwhile (rd_kafka_app_polled, rdkafka_int.h).
+// Both threads are its own business; nothing of keyloom's is touched.
 extern "C" const char* __tsan_default_suppressions() {
   return "race:rd_kafka_cgrp_\n";
 }
