@@ -100,7 +100,9 @@ TEST_CASE(
   REQUIRE(soon([&] { return seen.answers().size() == 120; }));
   CHECK(seen.errors().size() == 11);
   CHECK(source.state().stages[0].actors_made == 2);
+  CHECK(source.state().stages[0].actors_alive == 1);
   source.stop();
+  CHECK(source.state().stages[0].actors_alive == 0); // it lives, but is no more of this source
   CHECK(source.state().errors.empty());
 }
 

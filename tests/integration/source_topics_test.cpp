@@ -59,6 +59,33 @@ TEST_CASE("a source reads all topics that match a pattern") {
   });
 }
 
+TEST_CASE("a pattern finds topics that are created later") {
+  on_real_broker([](test_broker& broker) {
+    source_fixture with{broker};
+    auto first = broker.new_topic(1);
+    auto later = first + "-later";
+    send(broker, {{.topic = first, .value = "1"}});
+    auto cfg = with.config("");
+    cfg.pattern = "^" + first;
+    cfg.kafka["topic.metadata.refresh.interval.ms"] = "300";
+    event_source<> source{with.system, cfg};
+    std::atomic<int> of_later = 0;
+    source.on_default([&](context<>& ctx, const record&) {
+      of_later += ctx.topic() == later ? 1 : 0;
+      return complete;
+    });
+    require_ok(source.start());
+    REQUIRE(eventually([&] { return source.state().out == 1; }));
+    auto cluster = require_value(kafka::cluster::make(broker.address()));
+    require_ok(cluster->create_topic(later, 2, patience));
+    send(broker, keyed(later, 20, 5));
+    REQUIRE(eventually([&] { return source.state().out == 21; }));
+    CHECK(of_later == 20);
+    source.stop();
+    CHECK(with.committed(later)[0] + with.committed(later)[1] == 20);
+  });
+}
+
 TEST_CASE("of topic, topics and pattern exactly one must be set") {
   auto broker = test_broker::embedded();
   source_fixture with{broker};
