@@ -1,7 +1,8 @@
 // How long after it was produced a record's result can be read: reads the output topic of `keyloom
 // work` from its end and takes the time in the field "t" of each value (`keyloom load` writes it,
-// microseconds since 1970) from the time of reading. The first second is left out: connections are
-// made in it. Ends after --records; prints percentiles in milliseconds. One thread.
+// microseconds since 1970) from the time of reading. The first second is left out, also after a
+// pause of a second: connections are made in it. Ends after --records; prints percentiles in
+// milliseconds. One thread.
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
@@ -100,10 +101,11 @@ std::optional<int64_t> produce_time(std::string_view value) {
   return std::strtoll(std::string{value.substr(at + field.size(), 20)}.c_str(), nullptr, 10);
 }
 
-/// Microseconds from produced to read, of the records behind the first second.
+/// Microseconds from produced to read, of the records behind the first second after a pause.
 std::vector<int64_t> read(rd_kafka_t* client, size_t records) {
   std::vector<int64_t> result;
   int64_t first = 0;
+  int64_t last = 0;
   for (size_t seen = 0; seen < records;) {
     auto* message = rd_kafka_consumer_poll(client, 100);
     if (message == nullptr)
@@ -112,7 +114,9 @@ std::vector<int64_t> read(rd_kafka_t* client, size_t records) {
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
       die(1, rd_kafka_message_errstr(message));
     ++seen;
-    first = first == 0 ? now : first;
+    if (now - last > warm_up_us)
+      first = now;
+    last = now;
     auto produced = produce_time({static_cast<const char*>(message->payload), message->len});
     if (produced && now - first > warm_up_us)
       result.push_back(now - *produced);
