@@ -214,9 +214,8 @@ class Group:
                 self.note_span(member)
 
     def all_harms(self):
-        """With those of members that went on after a freeze, and of what the members' logs say was cut off. Also of
-        partitions that were given up in peace: until commits carry a completion map, what got out behind a record that
-        had to wait for its key's turn comes again, which is rare."""
+        """With those of members that went on after a freeze, and of what the members' logs say was cut off. Of a
+        partition that was given up in peace nothing comes again."""
         result = list(self.harms)
         for member, has, at in self.freezes:
             ends = self.sampled(at + FENCED_AFTER, before=False)
@@ -225,7 +224,7 @@ class Group:
         assigned = self.assigned()
         for member in self.members:
             for at, what, partitions, _ in member.news():
-                if what in ("lost", "undrained", "unconfirmed", "gave up"):
+                if what in ("lost", "undrained", "unconfirmed"):
                     ranges = {p: self.may_come_again(assigned, member, p, at) for p in partitions}
                     result.append(judgement.Harm(f"{member.name} {what}", ranges))
         return result

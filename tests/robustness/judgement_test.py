@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """Each judgement of the conductor can fail: small histories in which one thing is wrong."""
 
+import signal
+import subprocess
+import sys
 import unittest
 
 import judgement
 import member
 import plan
+import world
 from judgement import Harm, Ledger, Span
 
 LOG = """2026-01-02T03:04:05.100 info keyloom: assigned in-1/0-1, in-1/3
@@ -99,6 +103,20 @@ class Notes(unittest.TestCase):
         self.assertEqual(first, plan.draw(17, 600, True))
         self.assertNotEqual(first, plan.draw(18, 600, True))
         self.assertEqual({step.what for step in first}, {"kill", "stop", "freeze", "join", "outage"})
+
+
+class Stopping(unittest.TestCase):
+    def test_a_process_that_was_just_started_is_told_to_stop_once_it_listens(self):
+        program = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); signal.pause()"
+        with subprocess.Popen([sys.executable, "-c", program]) as process:
+            world.wait_until_catches(process, signal.SIGTERM)
+            process.terminate()
+        self.assertEqual(process.returncode, 7)
+
+    def test_a_process_that_has_ended_is_not_waited_for(self):
+        with subprocess.Popen(["true"]) as process:
+            process.wait()
+            world.wait_until_catches(process, signal.SIGTERM)
 
 
 if __name__ == "__main__":

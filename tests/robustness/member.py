@@ -6,6 +6,8 @@ import signal
 import subprocess
 import time
 
+from world import wait_until_catches
+
 LINE = re.compile(r"^(\S+) (\w+) keyloom: (.*)$")
 LISTED = re.compile(r"[\w.-]+/(\d+)(?:-(\d+))?")  # neighbours are a range
 TOOK = re.compile(r" after (\d+) ms, ")
@@ -49,7 +51,9 @@ class Member:
         self.process.wait()
 
     def stop(self):
+        """One that was just started is let come to itself first: until it waits for the signal it just dies of it."""
         self.ending = "stopped"
+        wait_until_catches(self.process, signal.SIGTERM)
         self.process.terminate()
 
     def news(self):

@@ -81,6 +81,19 @@ def records(address, topic):
     assert reader.returncode == 0, f"kcat ended with {reader.returncode}"
 
 
+def wait_until_catches(process, number):
+    """Waits until a process has a handler for this signal, or has ended."""
+    status = pathlib.Path(f"/proc/{process.pid}/status")
+
+    def catches():
+        if process.poll() is not None:
+            return True
+        caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
+        return int(caught.split()[1], 16) >> (number - 1) & 1
+
+    eventually(f"process {process.pid} handles signal {number}", catches)
+
+
 def eventually(what, holds, patience=PATIENCE):
     """Waits until `holds()`; raises with `what` when it does not come true."""
     deadline = time.monotonic() + patience
