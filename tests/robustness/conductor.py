@@ -16,7 +16,7 @@ import time
 
 import judgement
 import plan
-from group import PROCESSORS, PROTOCOLS, Group
+from group import PROCESSORS, PROTOCOLS, SESSION, Group
 from world import PATIENCE, Broker, eventually, keyloom, records, started
 
 STILL = 25  # seconds that a partition, or a member, may stand still; a dead owner takes SESSION of them
@@ -124,7 +124,8 @@ def judge(group, complaints):
         "out of order": judgement.in_order(ledger),
         "out of order within an assignment": judgement.in_order_within_assignments(ledger, group.assigned()),
         "came again": judgement.repeats_are_explained(ledger, harms),
-        "partitions that stood still": judgement.partitions_go_on(group.samples, troubles, STILL),
+        "partitions that stood still": judgement.partitions_go_on(group.samples, troubles, STILL, group.deaths,
+                                                                   SESSION),
         "members that stood still": judgement.members_go_on(ledger, group.spans, troubles, STILL),
     }
     for name, each in found.items():

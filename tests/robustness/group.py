@@ -46,6 +46,7 @@ class Group:
         self.harms = []  # of members that were killed, or cut off
         self.freezes = []  # (member, partition -> committed, when it went on)
         self.spans = []
+        self.deaths = []  # times: killed, frozen, or told to stop, which one that joins cannot tell its group either
         self.outages = []  # begin, end
         self.samples = []  # (time, partition -> (committed, end))
         self.over = threading.Event()
@@ -206,12 +207,13 @@ class Group:
         return {partition: state[partition] for partition in owned(member.news(), time.time())}
 
     def note_span(self, member):
+        self.deaths.append(time.time())
         self.spans.append(judgement.Span(member.name, member.began, time.time()))
 
     def note_spans(self):
         for member in self.members:
             if member.usable():
-                self.note_span(member)
+                self.spans.append(judgement.Span(member.name, member.began, time.time()))
 
     def all_harms(self):
         """With those of members that went on after a freeze, and of what the members' logs say was cut off. Of a

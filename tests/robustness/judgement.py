@@ -127,9 +127,11 @@ def count_repeats(ledger):
     return sum(len(counters) - len(set(counters)) for counters, _, _ in ledger.written.values())
 
 
-def partitions_go_on(samples, outages, patience):
+def partitions_go_on(samples, outages, patience, deaths=(), session=0):
     """`samples`: (time, {partition: (committed, end)}). What is committed of a partition that has records left moves
-    within `patience` seconds, not counting the times in `outages` (begin, end)."""
+    within `patience` seconds, not counting the times in `outages` (begin, end). Each member that dies meanwhile, at a
+    time of `deaths`, may hold the group up for one `session` more: one that dies while it joins is counted in, and
+    missed only after that."""
     result = []
     moved = {}  # partition -> (committed, since)
     for at, state in samples:
@@ -137,7 +139,7 @@ def partitions_go_on(samples, outages, patience):
             before, since = moved.get(partition, (None, at))
             if committed == before and committed < end:
                 waited = at - since - _overlap(outages, since, at)
-                if waited > patience:
+                if waited > patience + session * sum(since <= death < at for death in deaths):
                     result.append(f"partition {partition} stood at {committed} of {end} for {waited:.0f} s")
                     moved[partition] = (committed, at)
             else:

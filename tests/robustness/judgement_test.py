@@ -75,6 +75,9 @@ class Judgement(unittest.TestCase):
         self.assertEqual(len(judgement.partitions_go_on(samples, [], 10)), 1)
         self.assertEqual(judgement.partitions_go_on(samples[:10], [], 10), [])
         self.assertEqual(judgement.partitions_go_on(samples, [(3, 7)], 10), [])
+        self.assertEqual(judgement.partitions_go_on(samples, [], 5, [2], 6), [])
+        self.assertEqual(len(judgement.partitions_go_on(samples, [], 5, [2], 5)), 1)
+        self.assertEqual(len(judgement.partitions_go_on(samples, [], 5, [-1, 12], 6)), 1)
 
     def test_a_member_that_runs_has_to_write(self):
         wrote = ledger([(0, "m0", 3), (1, "m0", 12)])
