@@ -57,6 +57,7 @@ caf::error poller::start(caf::actor source, caf::actor committer) {
   if (!made)
     return std::move(made.error());
   consumer_ = std::move(*made);
+  topics_ = std::make_unique<topic_guard>(*consumer_, subscription(cfg), cfg.on_gap, *shared_.log);
   if (auto err = consumer_->subscribe(subscription(cfg)))
     return err;
   thread_ = std::thread{[this] { loop(); }};
@@ -78,8 +79,10 @@ void poller::assign(std::vector<target> targets) {
       std::vector<kafka::partition_offset> starts;
       for (auto& each : targets) {
         starts.push_back(each.start);
-        if (each.meter) // without: the source is stopping
-          targets_.insert_or_assign(each.start.where, each);
+        if (!each.meter) // the source is stopping
+          continue;
+        topics_->follow(each.start.where, each.topic);
+        targets_.insert_or_assign(each.start.where, each);
       }
       if (auto err = consumer_->assign(starts))
         fail({}, std::move(err));
@@ -94,6 +97,8 @@ void poller::unassign(std::vector<kafka::topic_partition> partitions) {
     requests_.push_back([this, partitions = std::move(partitions)] {
       if (auto err = consumer_->unassign(partitions))
         fail({}, std::move(err));
+      if (auto err = topics_->given_back(partitions))
+        fail({}, std::move(err));
     });
   }
   wake();
@@ -104,6 +109,7 @@ void poller::finish() {
     std::lock_guard guard{mutex_};
     requests_.push_back([this] {
       targets_.clear();
+      topics_->stop();
       consumer_->close();
     });
     closing_ = true;
@@ -111,6 +117,7 @@ void poller::finish() {
   wake();
   if (thread_.joinable())
     thread_.join();
+  topics_ = nullptr;
   consumer_ = nullptr;
   source_ = nullptr;
   committer_ = nullptr;
@@ -119,6 +126,7 @@ void poller::finish() {
 void poller::loop() {
   while (!consumer_->closed()) {
     carry_out_requests();
+    topics_->look();
     auto busy = serve_events();
     busy |= take_records();
     if (busy)
@@ -150,7 +158,10 @@ bool poller::serve_events() {
     else if (auto* answer = std::get_if<kafka::offsets_committed>(&*next))
       post(committer_, std::move(*answer));
     else if (auto* failed = std::get_if<kafka::partition_failed>(&*next))
-      fail(std::move(failed->where), std::move(failed->error));
+      on_failed(std::move(*failed));
+    else if (auto* topics = std::get_if<kafka::topics_identified>(&*next))
+      for (auto& each : topics_->learn(*topics))
+        fail(std::move(each.where), std::move(each.error));
     else if (auto& problem = std::get<kafka::client_error>(*next); problem.fatal)
       fail({}, std::move(problem.error));
     else
@@ -183,8 +194,10 @@ void poller::on_assigned(kafka::partitions_assigned&& news) {
 }
 
 void poller::on_revoked(kafka::partitions_revoked&& news) {
-  for (auto& where : news.partitions)
+  for (auto& where : news.partitions) {
     targets_.erase(where);
+    topics_->forget(where);
+  }
   std::unique_lock lock{mutex_};
   auto answer_now = news.partitions.empty() || closing_;
   lock.unlock();
@@ -229,6 +242,11 @@ bool poller::take_records(target& from) {
   }
   post(from.partition, std::move(batch));
   return true;
+}
+
+void poller::on_failed(kafka::partition_failed&& news) {
+  if (!topics_->hold(news))
+    fail(std::move(news.where), std::move(news.error));
 }
 
 void poller::fail(kafka::topic_partition where, caf::error reason) {

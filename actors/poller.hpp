@@ -9,6 +9,7 @@
 #pragma once
 
 #include "actors/services.hpp"
+#include "actors/topic_guard.hpp"
 #include "runtime/core/meters.hpp"
 #include "runtime/core/repeat_filter.hpp"
 #include "runtime/kafka/consumer.hpp"
@@ -28,6 +29,7 @@ public:
     kafka::partition_offset start;
     caf::actor partition;
     std::shared_ptr<core::partition_meter> meter;
+    std::optional<core::topic_id> topic = {}; ///< where the broker tells
   };
 
   explicit poller(services& shared) : shared_(shared) {}
@@ -61,13 +63,15 @@ private:
   void on_revoked(kafka::partitions_revoked&& news);
   bool take_records();
   bool take_records(target& from);
+  void on_failed(kafka::partition_failed&& news);
   void fail(kafka::topic_partition where, caf::error reason);
 
   services& shared_;
   caf::actor source_;
   caf::actor committer_;
   std::unique_ptr<kafka::consumer> consumer_;
-  std::map<kafka::topic_partition, target> targets_; // the poller's thread
+  std::unique_ptr<topic_guard> topics_;              // the poller's thread
+  std::map<kafka::topic_partition, target> targets_; // the same
   core::repeat_filter problems_;                     // the same
   std::thread thread_;
 

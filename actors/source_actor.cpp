@@ -83,7 +83,7 @@ void source_actor_state::on_assigned(const assigned& news) {
     tell(*self_, committer_, commit_for{start, meter, partition});
     partitions_[start.where] = {partition, meter, epoch};
     living_[start.where].insert(epoch);
-    targets.push_back({{start.where, start.from.at.offset}, partition, meter});
+    targets.push_back({{start.where, start.from.at.offset}, partition, meter, start.topic});
     names.push_back(start.where);
     if (start.from.is_gap())
       on_gap(start);

@@ -116,6 +116,12 @@ caf::error consumer::impl::subscribe(const std::vector<std::string>& topics) {
   return {};
 }
 
+caf::error consumer::impl::unsubscribe() {
+  if (auto code = rd_kafka_unsubscribe(client.get()))
+    return translate(code, errc::kafka_failed, "group " + settings.group + " cannot be left");
+  return {};
+}
+
 // The queue is taken out of the consumer's queue before the partition is assigned: records fetched
 // in between would come out of next_event instead.
 caf::expected<consumer::impl::source*> consumer::impl::open(const topic_partition& where) {
@@ -213,6 +219,10 @@ caf::expected<std::unique_ptr<consumer>> consumer::make(config cfg) {
 
 caf::error consumer::subscribe(const std::vector<std::string>& topics) {
   return impl_->subscribe(topics);
+}
+
+caf::error consumer::unsubscribe() {
+  return impl_->unsubscribe();
 }
 
 std::optional<consumer_event> consumer::next_event(std::chrono::milliseconds timeout) {

@@ -60,6 +60,12 @@ struct partition_failed {
   caf::error error;
 };
 
+/// The answer to `identify`: which topics the names are of. Those that are not there, or have no
+/// id, are left out; all of them when the cluster did not answer in time.
+struct topics_identified {
+  std::map<std::string, core::topic_id> ids;
+};
+
 /// What the cluster told of a partition; empty where it did not.
 struct partition_facts {
   std::optional<core::topic_id> topic;
@@ -69,7 +75,7 @@ struct partition_facts {
 };
 
 using consumer_event = std::variant<partitions_assigned, partitions_revoked, offsets_committed,
-                                    client_error, partition_failed>;
+                                    client_error, partition_failed, topics_identified>;
 
 class consumer {
 public:
@@ -104,6 +110,9 @@ public:
   /// Joins the group for these topics.
   caf::error subscribe(const std::vector<std::string>& topics);
 
+  /// Leaves the group, which takes back what it gave (partitions_revoked), until `subscribe`.
+  caf::error unsubscribe();
+
   /// Takes the next waiting event, waiting up to `timeout`. Must be called at least every
   /// max.poll.interval.ms or the group removes this member.
   std::optional<consumer_event> next_event(std::chrono::milliseconds timeout);
@@ -116,6 +125,10 @@ public:
   /// then is left out.
   std::map<topic_partition, partition_facts> look_up(const std::vector<topic_partition>& partitions,
                                                      std::chrono::milliseconds timeout);
+
+  /// Asks the cluster which topics these names are of; the answer arrives as topics_identified,
+  /// when `timeout` has passed at the latest.
+  void identify(const std::vector<std::string>& topics, std::chrono::milliseconds timeout);
 
   /// Accepts an assignment and starts fetching at the given offsets (-1: the earliest record).
   caf::error assign(const std::vector<partition_offset>& start);

@@ -30,6 +30,8 @@ std::optional<consumer_event> consumer::impl::to_event(rd_kafka_event_t* event) 
       return commit_result(event);
     case RD_KAFKA_EVENT_ERROR:
       return problem(event);
+    case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT:
+      return identified(event);
     case RD_KAFKA_EVENT_LOG:
       write_log(event);
       return std::nullopt;

@@ -7,6 +7,7 @@
 
 #include "runtime/kafka/consumer.hpp"
 #include "runtime/kafka/handles.hpp"
+#include "runtime/kafka/time.hpp"
 
 #include <deque>
 #include <map>
@@ -37,6 +38,7 @@ struct consumer::impl {
 
   caf::error start();
   caf::error subscribe(const std::vector<std::string>& topics);
+  caf::error unsubscribe();
   caf::error assign(const std::vector<partition_offset>& start);
   caf::error unassign(const std::vector<topic_partition>& partitions);
   caf::expected<source*> open(const topic_partition& where);
@@ -52,6 +54,12 @@ struct consumer::impl {
   consumer_event commit_result(rd_kafka_event_t* event) const;
   consumer_event problem(rd_kafka_event_t* event) const;
   void write_log(rd_kafka_event_t* event) const;
+
+  // -- consumer_lookup.cpp ---------------------------------------------------------------------
+
+  void find_describer(const deadline& until);
+  void ask_topics(const std::vector<std::string>& names, std::chrono::milliseconds timeout,
+                  rd_kafka_queue_t* answers) const;
 
   // -- consumer_drain.cpp ----------------------------------------------------------------------
 
@@ -70,11 +78,16 @@ struct consumer::impl {
   std::deque<consumer_event> found_while_draining;
   std::vector<rd_kafka_message_t*> chunk;         ///< room for one call's messages
   std::vector<rd_kafka_headers_t*> chunk_headers; ///< of its records, null where there are none
+  /// The broker to ask about topics, where it is not the controller.
+  std::optional<int32_t> describer;
   question asked = question::none;
   std::vector<topic_partition> asked_about;
   bool closing = false;
   bool close_failed = false; ///< no farewell takes place, e.g. after a fatal error
 };
+
+/// What a DescribeTopics request was answered.
+topics_identified identified(const rd_kafka_event_t* answer);
 
 /// Whether reading the partition ends with this error; others the client mends by itself.
 bool ends_partition(rd_kafka_resp_err_t code);

@@ -38,41 +38,37 @@ core::topic_id to_bytes(const rd_kafka_Uuid_t& uuid) {
   return result;
 }
 
-// The admin API sends to the controller, which the embedded broker names and does not have: then
-// any broker does.
-admin_options_handle describe_options(rd_kafka_t* client, const deadline& until) {
-  admin_options_handle result{rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS)};
-  const rd_kafka_metadata_t* found = nullptr;
-  if (rd_kafka_metadata(client, 0, nullptr, &found, until.left_ms()) != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return result;
-  metadata_handle answer{found};
-  auto controller = rd_kafka_controllerid(client, 0);
-  const auto* first = answer->brokers;
-  const auto* last = first + answer->broker_cnt;
-  auto is_controller = [controller](const auto& broker) { return broker.id == controller; };
-  if (first != last && std::none_of(first, last, is_controller))
-    rd_kafka_AdminOptions_set_broker(result.get(), first->id, nullptr, 0);
-  return result;
-}
-
-void read_topics(const rd_kafka_DescribeTopics_result_t* from, facts_map& into) {
+/// Number of partitions and id of each topic that an answer tells of.
+template <class Function>
+void for_each_topic(const rd_kafka_event_t* answer, Function f) {
   size_t count = 0;
-  auto** topics = rd_kafka_DescribeTopics_result_topics(from, &count);
+  auto** topics = rd_kafka_DescribeTopics_result_topics(
+    rd_kafka_event_DescribeTopics_result(const_cast<rd_kafka_event_t*>(answer)), &count);
   for (size_t i = 0; i < count; ++i) {
     if (rd_kafka_error_code(rd_kafka_TopicDescription_error(topics[i])))
       continue;
-    std::string name{rd_kafka_TopicDescription_name(topics[i])};
-    auto id = to_bytes(*rd_kafka_TopicDescription_topic_id(topics[i]));
     size_t partitions = 0;
     rd_kafka_TopicDescription_partitions(topics[i], &partitions);
-    for (auto& [where, facts] : into) {
-      if (where.topic != name)
-        continue;
-      facts.partitions = static_cast<int32_t>(partitions);
-      if (id != core::topic_id{}) // brokers before 2.8 have none
-        facts.topic = id;
-    }
+    f(std::string{rd_kafka_TopicDescription_name(topics[i])}, static_cast<int32_t>(partitions),
+      to_bytes(*rd_kafka_TopicDescription_topic_id(topics[i])));
   }
+}
+
+bool is_set(const core::topic_id& id) {
+  return id != core::topic_id{}; // brokers before 2.8 have none
+}
+
+void read_topics(const rd_kafka_event_t* answer, facts_map& into) {
+  for_each_topic(answer,
+                 [&into](const std::string& name, int32_t partitions, const core::topic_id& id) {
+                   for (auto& [where, facts] : into) {
+                     if (where.topic != name)
+                       continue;
+                     facts.partitions = partitions;
+                     if (is_set(id))
+                       facts.topic = id;
+                   }
+                 });
 }
 
 void read_offsets(const rd_kafka_ListOffsets_result_t* from,
@@ -87,19 +83,11 @@ void read_offsets(const rd_kafka_ListOffsets_result_t* from,
   }
 }
 
-void ask_topics(rd_kafka_t* client, const facts_map& about, const deadline& until,
-                rd_kafka_queue_t* answers) {
-  std::set<std::string> names;
+std::vector<std::string> names_in(const facts_map& about) {
+  std::set<std::string> result;
   for (auto& each : about)
-    names.insert(each.first.topic);
-  std::vector<const char*> list;
-  for (auto& name : names)
-    list.push_back(name.c_str());
-  topic_names_handle topics{rd_kafka_TopicCollection_of_topic_names(list.data(), list.size())};
-  auto options = describe_options(client, until);
-  rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(until.left_ms(), 1), nullptr,
-                                            0);
-  rd_kafka_DescribeTopics(client, topics.get(), options.get(), answers);
+    result.insert(each.first.topic);
+  return {result.begin(), result.end()};
 }
 
 /// `spec` stands for the offsets that are asked for.
@@ -116,6 +104,52 @@ void ask_offsets(rd_kafka_t* client, const std::vector<topic_partition>& of, int
 
 } // namespace
 
+// The admin API sends to the controller, which the embedded broker names and does not have: then
+// any broker does.
+void consumer::impl::find_describer(const deadline& until) {
+  const rd_kafka_metadata_t* found = nullptr;
+  if (rd_kafka_metadata(client.get(), 0, nullptr, &found, until.left_ms())
+      != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return;
+  metadata_handle answer{found};
+  auto controller = rd_kafka_controllerid(client.get(), 0);
+  const auto* first = answer->brokers;
+  const auto* last = first + answer->broker_cnt;
+  auto is_controller = [controller](const auto& broker) { return broker.id == controller; };
+  describer.reset();
+  if (first != last && std::none_of(first, last, is_controller))
+    describer = first->id;
+}
+
+void consumer::impl::ask_topics(const std::vector<std::string>& names,
+                                std::chrono::milliseconds timeout,
+                                rd_kafka_queue_t* answers) const {
+  std::vector<const char*> list;
+  for (auto& name : names)
+    list.push_back(name.c_str());
+  topic_names_handle topics{rd_kafka_TopicCollection_of_topic_names(list.data(), list.size())};
+  admin_options_handle options{
+    rd_kafka_AdminOptions_new(client.get(), RD_KAFKA_ADMIN_OP_DESCRIBETOPICS)};
+  if (describer)
+    rd_kafka_AdminOptions_set_broker(options.get(), *describer, nullptr, 0);
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(to_ms(timeout), 1), nullptr, 0);
+  rd_kafka_DescribeTopics(client.get(), topics.get(), options.get(), answers);
+}
+
+void consumer::identify(const std::vector<std::string>& topics, std::chrono::milliseconds timeout) {
+  impl_->ask_topics(topics, timeout, impl_->events.get());
+}
+
+topics_identified identified(const rd_kafka_event_t* answer) {
+  topics_identified result;
+  if (rd_kafka_event_error(const_cast<rd_kafka_event_t*>(answer)) == RD_KAFKA_RESP_ERR_NO_ERROR)
+    for_each_topic(answer, [&result](std::string name, int32_t, const core::topic_id& id) {
+      if (is_set(id))
+        result.ids.emplace(std::move(name), id);
+    });
+  return result;
+}
+
 std::map<topic_partition, partition_facts> consumer::look_up(
   const std::vector<topic_partition>& partitions, std::chrono::milliseconds timeout) {
   facts_map result;
@@ -130,7 +164,8 @@ std::map<topic_partition, partition_facts> consumer::look_up(
   queue_handle highs{rd_kafka_queue_new(client)};
   ask_offsets(client, partitions, RD_KAFKA_OFFSET_SPEC_EARLIEST, until, lows.get());
   ask_offsets(client, partitions, RD_KAFKA_OFFSET_SPEC_LATEST, until, highs.get());
-  ask_topics(client, result, until, topics.get());
+  impl_->find_describer(until);
+  impl_->ask_topics(names_in(result), until.left(), topics.get());
   auto answer = [&until](const queue_handle& from) {
     event_handle event{rd_kafka_queue_poll(from.get(), until.left_ms())};
     return event && rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR_NO_ERROR
@@ -142,7 +177,7 @@ std::map<topic_partition, partition_facts> consumer::look_up(
   if (auto event = answer(highs))
     read_offsets(rd_kafka_event_ListOffsets_result(event.get()), &partition_facts::high, result);
   if (auto event = answer(topics))
-    read_topics(rd_kafka_event_DescribeTopics_result(event.get()), result);
+    read_topics(event.get(), result);
   return result;
 }
 
