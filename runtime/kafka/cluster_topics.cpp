@@ -91,8 +91,11 @@ caf::error cluster::impl::create(const std::string& topic, int32_t partitions,
   }
   if (auto code = rd_kafka_event_error(answer.get()))
     return translate(code, errc::kafka_failed, what, rd_kafka_event_error_string(answer.get()));
-  if (auto err = result_in(answer.get(), what))
-    return err;
+  if (auto err = result_in(answer.get(), what)) {
+    // Who may not create it may still use it when it is there; the broker looks at that first.
+    auto existing = count(client, topic, until);
+    return existing ? caf::error{} : std::move(err);
+  }
   return wait_for(topic, until);
 }
 

@@ -43,8 +43,10 @@ std::string_view remedy(rd_kafka_resp_err_t code) {
       return "use a partition the topic has";
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
       return "let the broker's ACLs allow it to this user";
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+      return "let the broker's ACLs allow it to this user (a producer: Write on its topics, or "
+             "IdempotentWrite on the cluster)";
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
     case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
       return "check security.protocol and the sasl.* properties";

@@ -131,14 +131,30 @@ size_t producer::impl::report(rd_kafka_event_t* event) {
     caf::error refused;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       auto where = name_of(rd_kafka_topic_name(message->rkt), message->partition);
-      refused = translate(message->err, errc::produce_failed,
-                          "a record for " + where
-                            + " (key: " + size_of(message->key, message->key_len) + ", value: "
-                            + size_of(message->payload, message->len) + ") was not acknowledged");
+      refused = failure(message->err,
+                        "a record for " + where
+                          + " (key: " + size_of(message->key, message->key_len) + ", value: "
+                          + size_of(message->payload, message->len) + ") was not acknowledged",
+                        words(message->err));
     }
     reports.delivered(message->_private, refused);
   }
   return reported;
+}
+
+// A client that is broken for good, as one that may not have a producer's id is, says of a record
+// that it was purged, or that the client is broken, and not why.
+caf::error producer::impl::failure(rd_kafka_resp_err_t code, const std::string& what,
+                                   const std::string& why) const {
+  auto says_little = code == RD_KAFKA_RESP_ERR__PURGE_QUEUE
+                     || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT
+                     || code == RD_KAFKA_RESP_ERR__FATAL;
+  std::array<char, 512> reason{};
+  auto fatal = rd_kafka_fatal_error(client.get(), reason.data(), reason.size());
+  if (!says_little || fatal == RD_KAFKA_RESP_ERR_NO_ERROR)
+    return translate(code, errc::produce_failed, what, why);
+  return translate(fatal, errc::produce_failed, what,
+                   std::string{reason.data()} + " (" + rd_kafka_err2name(fatal) + ")");
 }
 
 void producer::impl::log_event(rd_kafka_event_t* event) const {

@@ -49,6 +49,10 @@ struct producer::impl {
   void log_event(rd_kafka_event_t* event) const;
   void settle(size_t records);
 
+  /// Any thread: the error "`what`: `why`" of a record that did not get out.
+  caf::error failure(rd_kafka_resp_err_t code, const std::string& what,
+                     const std::string& why) const;
+
   using topic_map = std::unordered_map<std::string, topic_handle, string_hash, std::equal_to<>>;
 
   config cfg;

@@ -85,9 +85,8 @@ producer::produce_result producer::impl::refusal(const outgoing_record& rec,
   auto key = size_of(rec.key ? rec.key->data() : nullptr, rec.key ? rec.key->size() : 0);
   auto value = size_of(rec.value ? rec.value->data() : nullptr, rec.value ? rec.value->size() : 0);
   return {verdict::refused,
-          translate(code, errc::produce_failed,
-                    "cannot send to " + where + " (key: " + key + ", value: " + value + ")",
-                    std::string{why} + " (" + rd_kafka_err2name(code) + ")")};
+          failure(code, "cannot send to " + where + " (key: " + key + ", value: " + value + ")",
+                  std::string{why} + " (" + rd_kafka_err2name(code) + ")")};
 }
 
 producer::produce_result producer::impl::produce(const outgoing_record& rec, void* token) {

@@ -31,7 +31,14 @@ public:
   void expire_session() { refuse_next(request::heartbeat, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID); }
 
   /// Kafka's numbers of requests.
-  enum class request : int16_t { produce = 0, fetch = 1, commit = 8, join = 11, heartbeat = 12 };
+  enum class request : int16_t {
+    produce = 0,
+    fetch = 1,
+    commit = 8,
+    join = 11,
+    heartbeat = 12,
+    producer_id = 22
+  };
 
   /// The next request of this kind gets this answer.
   void refuse_next(request which, rd_kafka_resp_err_t answer) {

@@ -188,6 +188,18 @@ TEST_CASE("an output that is not authorised stops its partition before it, and s
   CHECK(rig.with.committed(rig.in) == std::vector<int64_t>{1});
 }
 
+TEST_CASE("a source that may write nowhere stops its partition, and says why and what to do") {
+  mock_rig rig;
+  send(rig.broker, values(rig.in, {"first"}));
+  rig.cluster.refuse_next(request::producer_id, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
+  require_ok(rig.source->start());
+  CHECK_THAT(first_error(*rig.source), Contains("offset 0")
+                                         && Contains("CLUSTER_AUTHORIZATION_FAILED")
+                                         && Contains("IdempotentWrite"));
+  rig.source->stop();
+  CHECK(rig.with.committed(rig.in).at(0) <= 0);
+}
+
 TEST_CASE("a topic whose records are not authorised any more stops its partition, and says what to "
           "do") {
   mock_rig rig;

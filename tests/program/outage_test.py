@@ -2,16 +2,13 @@
 """What a broker that is gone for a while does to a worker: nothing, but that it waits."""
 
 import os
-import pathlib
 import signal
-import subprocess
-import tempfile
 import time
 import unittest
 
+from own_broker import OwnBroker
 from program import keyloom, new_topic, report, started, wait_until_catches
 
-BROKER = pathlib.Path(__file__).resolve().parents[2] / "tools/broker.sh"
 # Longer than broker.session.timeout.ms: its controller then takes the broker out of the cluster, which for a moment
 # has none.
 FROZEN = 12  # seconds
@@ -19,36 +16,11 @@ FROZEN = 12  # seconds
 
 class Outage(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-        self.environment = os.environ | {"KEYLOOM_BROKER_DIR": folder.name}
-        self.restarted = []
-        self.addCleanup(lambda: [process.wait() for process in self.restarted])  # after the stop
-        self.addCleanup(self.broker, "stop")
-        self.address = self.broker("start").splitlines()[-1]
-        self.pid = int((self.folder / "pid").read_text())
-
-    def broker(self, verb):
-        return subprocess.run([BROKER, verb], env=self.environment, capture_output=True, text=True, check=True).stdout
-
-    def kill(self):
-        """Returns what brings the broker back with the data it had."""
-        command = pathlib.Path(f"/proc/{self.pid}/cmdline").read_text().split("\0")[:-1]
-        os.kill(self.pid, signal.SIGKILL)
-
-        def restart():
-            with (self.folder / "broker.log").open("a") as log:
-                process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                           start_new_session=True)
-            (self.folder / "pid").write_text(str(process.pid))  # for `stop`
-            self.restarted.append(process)
-
-        return restart
+        self.broker = OwnBroker(self.addCleanup)
 
     def test_workers_come_to_the_end_when_the_broker_was_killed_whether_they_ran_or_were_just_started(self):
         topic, out, group = new_topic("killed"), new_topic("out"), new_topic("group")
-        at = ("--brokers", self.address)
+        at = ("--brokers", self.broker.address)
         loaded = keyloom("load", *at, "--topic", topic, "--records", 4000, "--keys", 100, "--partitions", 3)
         self.assertEqual(loaded.returncode, 0, loaded.stderr)
         work = ("work", *at, "--topic", topic, "--group", group, "--out", out, "--processor", "blocking", "--delay-ms",
@@ -56,10 +28,10 @@ class Outage(unittest.TestCase):
         workers = [started(*work)]
         while "assigned" not in workers[0].stderr.readline():
             pass
-        restart = self.kill()
+        self.broker.kill()
         workers.append(started(*work))
         wait_until_catches(workers[1], signal.SIGTERM)  # it looks for the broker
-        restart()
+        self.broker.restart()
         for worker in workers:
             _, err = worker.communicate(timeout=120)
             self.assertEqual(worker.returncode, 0, err)
@@ -68,16 +40,16 @@ class Outage(unittest.TestCase):
 
     def test_a_worker_comes_to_the_end_when_the_broker_was_out_of_the_cluster_for_a_while(self):
         topic, out, group = new_topic("outage"), new_topic("out"), new_topic("group")
-        at = ("--brokers", self.address)
+        at = ("--brokers", self.broker.address)
         loaded = keyloom("load", *at, "--topic", topic, "--records", 4000, "--keys", 100, "--partitions", 3)
         self.assertEqual(loaded.returncode, 0, loaded.stderr)
         worker = started("work", *at, "--topic", topic, "--group", group, "--out", out, "--processor", "blocking",
                          "--delay-ms", 3, "--concurrency", 4, "--until-end", "--json")
         while "assigned" not in worker.stderr.readline():
             pass
-        os.kill(self.pid, signal.SIGSTOP)
+        os.kill(self.broker.pid, signal.SIGSTOP)
         time.sleep(FROZEN)  # what is tested
-        os.kill(self.pid, signal.SIGCONT)
+        os.kill(self.broker.pid, signal.SIGCONT)
         _, err = worker.communicate(timeout=120)
         self.assertEqual(worker.returncode, 0, err)
         verified = report(keyloom("verify", *at, "--topic", topic, "--out", out, "--json"))
