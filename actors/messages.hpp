@@ -68,6 +68,7 @@ struct partition_stands {
 struct partition_stopped {
   kafka::topic_partition where;
   caf::error reason;
+  bool source_too = false; ///< by the failure policy
 };
 
 /// Partition -> source, the answer to give_up_atom: its last word.

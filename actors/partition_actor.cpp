@@ -12,6 +12,8 @@
 
 #include <caf/stateful_actor.hpp>
 
+#include <random>
+
 namespace keyloom::actors {
 
 namespace {
@@ -74,8 +76,9 @@ private:
 partition_actor_state::partition_actor_state(caf::event_based_actor* self, partition_args args)
   : alive_(args.shared->alive, *self), self_(self), args_(std::move(args)),
     core_(args_.start.where.topic, args_.start.where.partition, args_.start.from.at,
-          {args_.shared->source, *args_.shared->totals, *args_.shared->stage_meters}, *args_.meter,
-          {*this, *this, *this, *this, *this}),
+          {args_.shared->source, *args_.shared->totals, *args_.shared->stage_meters, true,
+           std::random_device{}()},
+          *args_.meter, {*this, *this, *this, *this, *this}),
     keys_(args_.shared->source->stages.size()) {
   auto& memory = core_.memory();
   returns_ = std::make_shared<actor_return>(caf::actor_cast<caf::actor>(self), memory.get());
@@ -114,6 +117,11 @@ caf::behavior partition_actor_state::make_behavior() {
     [this](tick_atom) {
       ticking_ = false;
       core_.retry_unsent();
+      after_message();
+    },
+    [this](retry_atom) {
+      next_retry_.reset();
+      core_.retry_due();
       after_message();
     },
     [this](limits_atom) {
@@ -231,11 +239,29 @@ void partition_actor_state::credit_returned() {
 }
 
 void partition_actor_state::skipped(const caf::error& reason) {
-  args_.shared->log->warning("skipped: " + describe(reason));
+  warn("skipped: " + describe(reason));
+}
+
+void partition_actor_state::retrying(const caf::error& reason, uint32_t made,
+                                     core::steady_time::duration wait) {
+  using std::chrono::milliseconds;
+  warn("call " + std::to_string(made) + " failed, the next one in "
+       + std::to_string(std::chrono::duration_cast<milliseconds>(wait).count())
+       + " ms: " + describe(reason));
+}
+
+void partition_actor_state::dead_lettered(const caf::error& reason) {
+  warn("to " + args_.shared->source->config.dead_letter_topic + ": " + describe(reason));
+}
+
+/// While much fails, lines that differ in numbers only are logged every ten seconds.
+void partition_actor_state::warn(const std::string& line) {
+  if (auto shown = repeats_.pass(line, now()))
+    args_.shared->log->warning(*shown);
 }
 
 void partition_actor_state::stopped(const caf::error& reason) {
-  tell(*self_, args_.source, partition_stopped{args_.start.where, reason});
+  tell(*self_, args_.source, partition_stopped{args_.start.where, reason, core_.stops_source()});
 }
 
 void partition_actor_state::after_message() {
@@ -243,8 +269,21 @@ void partition_actor_state::after_message() {
   send_to_async();
   if (core_.has_unsent() && !std::exchange(ticking_, true))
     tell_later(*self_, retry_interval, tick_atom_v);
+  tick_for_retries();
   if (draining_ && core_.drained())
     tell_drained();
+}
+
+/// One tick for all that is parked; another only when something is due earlier.
+void partition_actor_state::tick_for_retries() {
+  auto due = core_.next_retry();
+  if (!due || (next_retry_ && *next_retry_ <= *due))
+    return;
+  next_retry_ = due;
+  tell_later(*self_,
+             std::max(*due - std::chrono::steady_clock::now(),
+                      std::chrono::steady_clock::duration::zero()),
+             retry_atom_v);
 }
 
 /// One message for all keys of an asynchronous stage.

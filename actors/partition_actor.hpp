@@ -11,6 +11,7 @@
 
 #include "actors/messages.hpp"
 #include "actors/services.hpp"
+#include "runtime/core/repeat_filter.hpp"
 
 #include <caf/event_based_actor.hpp>
 
@@ -48,6 +49,8 @@ struct partition_actor_state : core::run_port,
   size_t produce_all(std::span<const output> outputs, verdict& last, caf::error& reason) override;
   void credit_returned() override;
   void skipped(const caf::error& reason) override;
+  void retrying(const caf::error& reason, uint32_t made, core::steady_time::duration wait) override;
+  void dead_lettered(const caf::error& reason) override;
   void stopped(const caf::error& reason) override;
   core::steady_time now() const override { return std::chrono::steady_clock::now(); }
   std::chrono::system_clock::time_point wall_now() const override {
@@ -74,6 +77,8 @@ private:
   void after_message();
   void send_to_async();
   void tell_drained();
+  void warn(const std::string& line);
+  void tick_for_retries();
   template <class State, class... Args>
   caf::actor spawn_child(Args&&... args);
   caf::result<partition_given_up> give_up();
@@ -89,6 +94,8 @@ private:
   std::vector<std::pair<uint32_t, uint32_t>> pending_; ///< stage and index of asking keys
   bool draining_ = false;
   bool ticking_ = false;
+  std::optional<core::steady_time> next_retry_; ///< a tick is under way for then
+  core::repeat_filter repeats_;
 };
 
 } // namespace keyloom::actors

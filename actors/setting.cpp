@@ -118,7 +118,7 @@ std::string count_kind::range() const {
 }
 
 std::string count_kind::show(const source_config& cfg) const {
-  return std::to_string(cfg.*member);
+  return std::to_string(member.in(cfg));
 }
 
 std::string count_kind::assign(const caf::config_value& value, source_config& into) const {
@@ -127,12 +127,12 @@ std::string count_kind::assign(const caf::config_value& value, source_config& in
     return not_a(written(value), "a whole number of " + unit(), range());
   if (*number < int64_t{low} || *number > int64_t{high})
     return out_of_range(written(value), range(), std::to_string(*number < low ? low : high));
-  into.*member = static_cast<uint32_t>(*number);
+  member.in(into) = static_cast<uint32_t>(*number);
   return {};
 }
 
 std::string count_kind::check(const source_config& cfg) const {
-  return check_range(*this, cfg.*member, [](uint32_t x) { return std::to_string(x); });
+  return check_range(*this, member.in(cfg), [](uint32_t x) { return std::to_string(x); });
 }
 
 std::string bytes_kind::range() const {
@@ -160,7 +160,7 @@ std::string duration_kind::range() const {
 }
 
 std::string duration_kind::show(const source_config& cfg) const {
-  return actors::show(cfg.*member);
+  return actors::show(member.in(cfg));
 }
 
 std::string duration_kind::assign(const caf::config_value& value, source_config& into) const {
@@ -175,12 +175,12 @@ std::string duration_kind::assign(const caf::config_value& value, source_config&
     return out_of_range(written(value), range(), actors::show(*time < low ? low : high));
   if (*time != duration_cast<milliseconds>(*time))
     return not_a(written(value), "a whole number of ms", range());
-  into.*member = duration_cast<milliseconds>(*time);
+  member.in(into) = duration_cast<milliseconds>(*time);
   return {};
 }
 
 std::string duration_kind::check(const source_config& cfg) const {
-  return check_range(*this, cfg.*member, [](milliseconds x) { return actors::show(x); });
+  return check_range(*this, member.in(cfg), [](milliseconds x) { return actors::show(x); });
 }
 
 // --- flags and names ---

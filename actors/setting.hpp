@@ -18,6 +18,21 @@ namespace keyloom::actors {
 // configuration file has it; `assign` reads a value, `check` looks at the one that is there, and
 // both return what is wrong and what would be right, or nothing.
 
+/// Where a value is: in source_config itself, or in its retry policy.
+template <class T>
+struct place {
+  T source_config::*direct = nullptr;
+  T retry_policy::*of_retry = nullptr;
+
+  constexpr place(T source_config::*member) : direct(member) {}
+  constexpr place(T retry_policy::*member) : of_retry(member) {}
+
+  const T& in(const source_config& cfg) const {
+    return direct != nullptr ? cfg.*direct : cfg.retry.*of_retry;
+  }
+  T& in(source_config& cfg) const { return direct != nullptr ? cfg.*direct : cfg.retry.*of_retry; }
+};
+
 struct text_kind {
   std::string source_config::*member;
   std::string_view required = {}; ///< what to give, for a setting that must not be empty
@@ -42,7 +57,7 @@ struct list_kind {
 
 /// A whole number of something.
 struct count_kind {
-  uint32_t source_config::*member;
+  place<uint32_t> member;
   std::string_view of;
   uint32_t low;
   uint32_t high;
@@ -69,7 +84,7 @@ struct bytes_kind {
 
 /// A time, written with its unit and kept in milliseconds.
 struct duration_kind {
-  std::chrono::milliseconds source_config::*member;
+  place<std::chrono::milliseconds> member;
   std::chrono::milliseconds low;
   std::chrono::milliseconds high;
 
@@ -110,6 +125,23 @@ constexpr choice_kind choice() {
           [](source_config& cfg, size_t index) {
             using value = std::decay_t<decltype(cfg.*Member)>;
             cfg.*Member = static_cast<value>(index);
+          }};
+}
+
+/// The same for a std::optional, whose first name is that of none.
+template <auto Member, const auto& Names>
+constexpr choice_kind optional_choice() {
+  return {Names,
+          [](const source_config& cfg) {
+            auto& value = cfg.*Member;
+            return value ? 1 + static_cast<size_t>(*value) : size_t{0};
+          },
+          [](source_config& cfg, size_t index) {
+            using value = typename std::decay_t<decltype(cfg.*Member)>::value_type;
+            auto& into = cfg.*Member;
+            into.reset();
+            if (index > 0)
+              into = static_cast<value>(index - 1);
           }};
 }
 

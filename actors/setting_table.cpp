@@ -22,7 +22,9 @@ constexpr auto hour = std::chrono::milliseconds{1h};
 // In the order of their enumerators.
 constexpr names3 orders{"by_key", "by_event", "none"};
 constexpr names3 turns{"automatic", "interleaved", "serial"};
-constexpr names3 actions{"stop", "stop_source", "skip"};
+constexpr std::array<std::string_view, 4> actions{"stop", "stop_source", "skip", "dead_letter"};
+constexpr std::array<std::string_view, 5> unreadable_actions{"as_on_error", "stop", "stop_source",
+                                                             "skip", "dead_letter"};
 constexpr std::array<std::string_view, 2> gap_actions{"stop", "continue"};
 constexpr std::array<std::string_view, 5> levels{"debug", "info", "warning", "error", "off"};
 
@@ -37,7 +39,15 @@ constexpr setting table[] = {
   {"key-turns", choice<&cfg::key_turns, turns>(), "When the handler of a key's next event runs: once its earlier events are complete (serial) or at once (interleaved); automatic is serial with a store."},
   {"chain.limit", count_kind{&cfg::chain_limit, "events", 1, any}, "With interleaved turns: so many held events of a key let its next handlers wait until all are released."},
   {"chain.time", duration_kind{&cfg::chain_time, 1ms, hour}, "The same once this time has passed since the first was held."},
-  {"on-error", choice<&cfg::on_error, actions>(), "What becomes of an event whose turn failed: its partition stops, the whole source stops, or it is skipped."},
+  {"on-error", choice<&cfg::on_error, actions>(), "What becomes of an event that failed for good: its partition stops, the whole source stops, it is skipped, or its record goes to the dead-letter topic."},
+  {"on-unreadable", optional_choice<&cfg::on_unreadable, unreadable_actions>(), "The same for records that no handler can take, because they fail to decode or have no handler; they are not tried again."},
+  {"dead-letter-topic", text_kind{&cfg::dead_letter_topic}, "Where dead_letter sends records; must exist."},
+  {"retry.times", count_kind{&retry_policy::times, "calls", 0, any}, "How often a handler or processor that failed is called again, in stages without a policy of their own; 0: as often as fits into retry.total, or never."},
+  {"retry.total", duration_kind{&retry_policy::total, 0ms, day}, "No call begins later than this after the first one failed; 0: no limit."},
+  {"retry.backoff", duration_kind{&retry_policy::backoff, 0ms, hour}, "The wait before the first further call."},
+  {"retry.factor", count_kind{&retry_policy::factor, "times", 1, 1000}, "Each later wait is so many times as long as the one before."},
+  {"retry.max-backoff", duration_kind{&retry_policy::max_backoff, 0ms, day}, "The longest wait between two calls."},
+  {"retry.jitter", count_kind{&retry_policy::jitter, "percent", 0, 100}, "Each wait is shortened by up to so much, at random."},
   {"on-gap", choice<&cfg::on_gap, gap_actions>(), "What becomes of a partition where records may be missing, because its committed offset is outside of what the topic holds, of a topic that was deleted, or gone: it stops, or goes on at the earliest record."},
   {"credit", count_kind{&cfg::credit, "records", 1, 10'000'000}, "Records of one partition that may be taken in and not out; the others stay with the client."},
   {"window", count_kind{&cfg::window, "records", 1, any}, "Records of one partition beyond its oldest one that is not out; intake waits at the limit."},

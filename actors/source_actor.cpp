@@ -140,7 +140,7 @@ void source_actor_state::on_stopped(const partition_stopped& news) {
   stalls_.remove(news.where);
   if (auto it = partitions_.find(news.where); it != partitions_.end())
     it->second.stopped = true;
-  if (shared_->source->config.on_error == failure_action::stop_source)
+  if (news.source_too || shared_->source->config.on_error == failure_action::stop_source)
     board_->ended();
   else
     end_if_all_stopped();

@@ -90,6 +90,8 @@ stage_state source_board::stage_snapshot(size_t index) const {
   result.keys = count(meter.keys);
   result.timed_out = meter.timed_out;
   result.late_answers = meter.late_answers;
+  result.retries = meter.retries;
+  result.parked = count(meter.parked);
   result.actors_made = meter.actors_made;
   result.actors_alive = count(meter.actors_alive);
   result.actors_evicted = meter.actors_evicted;
@@ -109,12 +111,18 @@ source_state source_board::snapshot() const {
       {each.where.topic, each.where.partition, meter.state, meter.position, meter.committed,
        static_cast<uint64_t>(std::max<int64_t>(meter.in_flight, 0)), each.error, each.stall});
   }
-  for (size_t i = 0; i < stage_names_.size(); ++i)
-    result.stages.push_back(stage_snapshot(i));
+  result.retries = totals.retries;
+  result.parked = static_cast<uint64_t>(std::max<int64_t>(totals.parked, 0));
+  for (size_t i = 0; i < stage_names_.size(); ++i) {
+    auto& stage = result.stages.emplace_back(stage_snapshot(i));
+    result.retries += stage.retries;
+    result.parked += stage.parked;
+  }
   result.records = totals.records;
   result.out = totals.out;
   result.already_out = totals.already_out;
   result.skipped = totals.skipped;
+  result.dead_lettered = totals.dead_lettered;
   result.forwarded = totals.forwarded;
   result.commits = totals.commits;
   result.in_flight_max = static_cast<uint64_t>(totals.in_flight_max);

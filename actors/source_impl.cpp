@@ -30,6 +30,12 @@ caf::error detail::null_value_error() {
                          "the value is null; handle such records with on_default()");
 }
 
+caf::error detail::undecodable(caf::error reason) {
+  if (reason == errc::decode_failed)
+    return reason;
+  return caf::make_error(errc::decode_failed, describe(reason));
+}
+
 } // namespace keyloom
 
 namespace keyloom::actors {
@@ -204,7 +210,20 @@ caf::error source_impl::check_cluster() {
       return std::move(partitions.error());
     partitions_ += *partitions;
   }
-  return {};
+  return check_dead_letter_topic(**cluster);
+}
+
+/// Before anything is read: a record that failed would find out otherwise.
+caf::error source_impl::check_dead_letter_topic(kafka::cluster& cluster) const {
+  auto& cfg = plan_->config;
+  if (cfg.dead_letter_topic.empty())
+    return {};
+  auto partitions = cluster.partition_count(cfg.dead_letter_topic, cfg.connect_timeout);
+  if (partitions)
+    return {};
+  return caf::make_error(partitions.error() == errc::topic_missing ? errc::topic_missing
+                                                                   : errc::kafka_failed,
+                         "keyloom.dead-letter-topic: " + describe(partitions.error()));
 }
 
 void source_impl::make_services() {

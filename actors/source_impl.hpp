@@ -10,6 +10,10 @@
 
 #include <caf/actor_system.hpp>
 
+namespace keyloom::kafka {
+class cluster;
+} // namespace keyloom::kafka
+
 namespace keyloom::actors {
 
 class source_impl final : public detail::source {
@@ -34,6 +38,7 @@ private:
   caf::error begin();
   caf::error check_handler_actors() const;
   caf::error check_cluster();
+  caf::error check_dead_letter_topic(kafka::cluster& cluster) const;
   void make_services();
   caf::error make_producer();
   caf::error spawn_actors();

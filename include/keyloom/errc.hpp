@@ -60,6 +60,8 @@ enum class errc : uint8_t {
   completion_dropped,
   /// A call took longer than its stage's timeout.
   timed_out,
+  /// The broker refused a dead letter.
+  dead_letter_refused,
 };
 
 /// The name of `x`, e.g. "topic_missing". `x` must be one of the named values.

@@ -8,8 +8,10 @@
 #include <keyloom/context.hpp>
 #include <keyloom/event_source.hpp>
 #include <keyloom/exec_main.hpp>
+#include <keyloom/failure_policy.hpp>
 #include <keyloom/job_completion.hpp>
 #include <keyloom/outcome.hpp>
+#include <keyloom/owns_its_data.hpp>
 #include <keyloom/preset.hpp>
 #include <keyloom/processor.hpp>
 #include <keyloom/record.hpp>

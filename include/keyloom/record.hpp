@@ -95,6 +95,7 @@ struct outgoing_record {
   std::vector<header> headers = {};
   std::string type = {}; ///< sent as the header `type` unless empty
   std::optional<int32_t> partition = std::nullopt;
+  std::optional<int64_t> timestamp_ms = std::nullopt; ///< since 1970; unset: the time of sending
 };
 
 } // namespace keyloom

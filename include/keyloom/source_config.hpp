@@ -3,13 +3,13 @@
 // so that a program can be deployed elsewhere without a change.
 #pragma once
 
+#include <keyloom/failure_policy.hpp>
 #include <keyloom/record.hpp>
-
-#include <caf/error.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,13 +27,6 @@ enum class key_turns : uint8_t {
   automatic,   ///< serial with a store, interleaved without one
   interleaved, ///< at once, while jobs of the key's earlier events are pending
   serial,      ///< when the key's earlier events are complete
-};
-
-/// What becomes of an event whose turn failed.
-enum class failure_action : uint8_t {
-  stop_partition, ///< its partition stops, the others go on; the source ends with an error
-  stop_source,    ///< the source drains and ends with an error
-  skip,           ///< logged and counted, then the event counts as complete
 };
 
 /// What becomes of a partition where records may be missing: its committed offset is outside of
@@ -64,7 +57,21 @@ struct source_config {
 
   keyloom::output_order output_order = keyloom::output_order::by_key;
   keyloom::key_turns key_turns = keyloom::key_turns::automatic;
+
+  /// How handlers and processors that failed are tried again, where a stage has no policy of its
+  /// own; then `on_error` decides.
+  retry_policy retry = {};
   failure_action on_error = failure_action::stop_partition;
+
+  /// The same for records that no handler can take: they fail to decode, or have no handler. They
+  /// are not tried again. Not set: `on_error`.
+  std::optional<failure_action> on_unreadable = std::nullopt;
+
+  /// Where failure_action::dead_letter sends records; must exist. Each has the key, value, headers
+  /// and timestamp it came with, and headers that say where it was and why it failed
+  /// (docs/guide.md has them; `keyloom redrive` sends records back).
+  std::string dead_letter_topic = {};
+
   gap_action on_gap = gap_action::stop_partition;
 
   /// With interleaved turns, the handlers of a key wait until all its held events are released once
@@ -134,8 +141,10 @@ struct stage_state {
   uint64_t running = 0;      ///< calls and requests under way; compute stages do not count theirs
   uint64_t waiting = 0;      ///< jobs scheduled and not finalized, without those running
   uint64_t keys = 0;         ///< with jobs; 0 in compute stages, which do not know
-  uint64_t timed_out = 0;    ///< jobs that failed because their call took too long
+  uint64_t timed_out = 0;    ///< calls that failed because they took too long
   uint64_t late_answers = 0; ///< dropped because nobody waited for them any more
+  uint64_t retries = 0;      ///< calls made again for jobs that had failed
+  uint64_t parked = 0;       ///< jobs that failed and wait for their next call
   // Of a stage with handler actors. A remote one counts connections instead of instances.
   uint64_t actors_made = 0;    ///< instances since start; more than needed means some died
   uint64_t actors_alive = 0;   ///< instances that have not ended
@@ -151,6 +160,9 @@ struct source_state {
   uint64_t out = 0;                ///< out: complete, outputs acknowledged
   uint64_t already_out = 0;        ///< taken in and skipped: out before, as the group's commit said
   uint64_t skipped = 0;            ///< given up by failure_action::skip
+  uint64_t dead_lettered = 0;      ///< out as dead letters, acknowledged
+  uint64_t retries = 0;            ///< calls made again after an error: handlers and processors
+  uint64_t parked = 0;             ///< events and jobs that failed and wait for their next call
   uint64_t forwarded = 0;          ///< output records acknowledged
   uint64_t commits = 0;            ///< commits acknowledged
   uint64_t in_flight_max = 0;      ///< most records in flight at once

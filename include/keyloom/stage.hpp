@@ -6,6 +6,7 @@
 #include <keyloom/context.hpp>
 #include <keyloom/detail/run_results.hpp>
 #include <keyloom/detail/stage_base.hpp>
+#include <keyloom/owns_its_data.hpp>
 
 #include <functional>
 
@@ -121,6 +122,7 @@ public:
   }
 
   bool copies_jobs() const override { return std::copy_constructible<Job>; }
+  bool owns_jobs() const override { return owns_its_data<Job>; }
 
   void lend(job& from, job& call) override {
     auto& payload = cast(from).payload;
@@ -143,6 +145,11 @@ public:
   }
 
   void fail(job& j, caf::error reason) override { cast(j).result.emplace(std::move(reason)); }
+
+  const caf::error* failure(const job& j) const override {
+    auto& result = *static_cast<const job_type&>(j).result;
+    return result ? nullptr : &result.error();
+  }
 
   outcome finalize(turn& t, job& j) override {
     auto& typed = cast(j);

@@ -4,10 +4,12 @@
 //   source.stage<leg, void>("tell", blocking(tell), finish, {.mode = stage_mode::by_partition});
 #pragma once
 
+#include <keyloom/failure_policy.hpp>
 #include <keyloom/preset.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 namespace keyloom {
 
@@ -32,6 +34,16 @@ struct stage_options {
   /// be copyable and own what it needs (a view into the record is valid until the event is over).
   /// Not for compute stages, whose functions must not wait for anything.
   std::chrono::milliseconds timeout{0};
+
+  /// How jobs whose call failed are tried again, timeouts and dead handler actors included; not
+  /// set: as `source_config::retry` says. The processor gets the same job again, so one that fails
+  /// must leave it usable (not moved from). Jobs of a key go to their processor one by one then (by
+  /// run: one run after the other), which costs a message a job where a key has many.
+  std::optional<retry_policy> retry = std::nullopt;
+
+  /// What becomes of an event that fails in this stage for good: its job failed and the finalizer
+  /// returned that error, or another. Not set: as `source_config::on_error` says.
+  std::optional<failure_action> on_error = std::nullopt;
 };
 
 } // namespace keyloom

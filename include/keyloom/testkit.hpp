@@ -268,7 +268,7 @@ public:
   /// Of the record whose event scheduled it.
   int32_t partition() const { return view_.partition; }
   int64_t offset() const { return view_.offset; }
-  /// Times it was tried before; above 0 after `die`.
+  /// Times it was tried before: above 0 after `die`, and when its stage tries it again.
   uint32_t attempts() const { return view_.attempts; }
 
   Job& job() const { return *cast(kit_->look_at(view_)).payload; }
@@ -288,7 +288,7 @@ public:
     kit_->answered(view_);
   }
 
-  /// The processor's error.
+  /// The processor's error: the stage may try the job again, later (`advance`).
   void fail(caf::error reason) const { kit_->fail(view_, std::move(reason)); }
   void fail(errc code, std::string sentence) const {
     fail(caf::make_error(code, std::move(sentence)));

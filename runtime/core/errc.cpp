@@ -39,6 +39,7 @@ constexpr std::array names{
   named{errc::partition_stopped, "partition_stopped"},
   named{errc::completion_dropped, "completion_dropped"},
   named{errc::timed_out, "timed_out"},
+  named{errc::dead_letter_refused, "dead_letter_refused"},
 };
 
 } // namespace

@@ -4,6 +4,7 @@
 
 #include "runtime/core/tracker.hpp"
 
+#include <keyloom/detail/job.hpp>
 #include <keyloom/record.hpp>
 
 namespace keyloom::core {
@@ -12,16 +13,19 @@ class work_memory;
 struct key_chain;
 
 struct event {
-  record_batch_ptr batch; ///< keeps the record's memory
+  record_batch_ptr batch; ///< keeps the record's memory; once `copied`, the record alone
   tracker::open_batch* home = nullptr;
-  uint32_t index = 0; ///< of the record in its batch
+  uint32_t index = 0; ///< of the record in the batch it came with
 
   uint32_t open_jobs = 0;      ///< jobs whose finalizers have not run
   uint32_t unacknowledged = 0; ///< outputs handed to the producer and not reported
   bool failed = false;         ///< skipped by policy: no further turns
+  bool copied = false;         ///< it does not need the batch it came with any more
   bool refused = false;        ///< an output was refused: it will not get out
   bool complete = false;
-  bool waiting = false; ///< its handler has not been called yet
+  bool waiting = false;     ///< its handler has to wait for others of its key
+  bool dead_letter = false; ///< its last output is its dead letter
+  detail::attempts tried;   ///< calls of its handler
 
   std::vector<outgoing_record> outputs; ///< of turns that ended well
   uint32_t next_output = 0;             ///< the first one the producer does not have yet
@@ -31,7 +35,7 @@ struct event {
   work_memory* memory = nullptr;
   event* next_free = nullptr;
 
-  const keyloom::record& record() const { return batch->records()[index]; }
+  const keyloom::record& record() const { return batch->records()[copied ? 0 : index]; }
   uint64_t sequence() const { return home->first_sequence + index; }
 };
 

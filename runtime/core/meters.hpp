@@ -19,6 +19,8 @@ struct stage_meter {
   std::atomic<int64_t> running{0};       ///< of jobs: being worked on
   std::atomic<uint64_t> timed_out{0};    ///< jobs that failed because their call took too long
   std::atomic<uint64_t> late_answers{0}; ///< dropped because nobody waited for them any more
+  std::atomic<uint64_t> retries{0};      ///< calls made again
+  std::atomic<int64_t> parked{0};        ///< of jobs: failed, and waiting for their next call
   // of handler actors
   std::atomic<uint64_t> actors_made{0};
   std::atomic<int64_t> actors_alive{0};
@@ -31,6 +33,9 @@ struct source_meter {
   std::atomic<uint64_t> out{0};
   std::atomic<uint64_t> already_out{0}; ///< out before, as an inherited completion map said
   std::atomic<uint64_t> skipped{0};
+  std::atomic<uint64_t> dead_lettered{0};
+  std::atomic<uint64_t> retries{0}; ///< of handlers
+  std::atomic<int64_t> parked{0};   ///< events whose handlers are to be called again
   std::atomic<uint64_t> forwarded{0};
   std::atomic<uint64_t> commits{0};
   std::atomic<int64_t> in_flight{0};

@@ -30,11 +30,43 @@ void order_gate::hold(event& ev, steady_time now) {
   chain.held = 1;
 }
 
+void order_gate::park(event& ev, steady_time now) {
+  auto& rec = ev.record();
+  if (!rec.has_key())
+    return;
+  if (ev.chain == nullptr) {
+    auto& fresh = make_chain(rec, now);
+    append(fresh, ev);
+    fresh.held = 1;
+  }
+  auto& chain = *ev.chain;
+  chain.parked = true;
+  for (auto* each = ev.next_in_chain; each != chain.first_waiting; each = each->next_in_chain) {
+    each->waiting = true;
+    --chain.held;
+  }
+  chain.first_waiting = ev.next_in_chain;
+}
+
+void order_gate::unpark(event& ev) {
+  if (ev.chain != nullptr)
+    ev.chain->parked = false;
+}
+
+void order_gate::resume(event& ev, steady_time now, permits& out) {
+  if (ev.chain != nullptr && !cfg_.serial)
+    let_waiting_run(*ev.chain, now, out);
+}
+
 void order_gate::completed(event& ev, steady_time now, permits& out) {
   ev.complete = true;
   auto* chain = ev.chain;
   if (chain == nullptr) {
     release(ev, out);
+    return;
+  }
+  if (!uses_chains()) {
+    leave_chain(ev, now, out);
     return;
   }
   if (chain->head != &ev)
@@ -51,7 +83,7 @@ void order_gate::completed(event& ev, steady_time now, permits& out) {
 }
 
 bool order_gate::must_wait(key_chain& chain, steady_time now) const {
-  if (cfg_.serial || chain.first_waiting != nullptr)
+  if (cfg_.serial || chain.parked || chain.first_waiting != nullptr)
     return true;
   if (chain.held >= cfg_.chain_limit || now - chain.opened >= cfg_.chain_time)
     chain.closed = true;
@@ -76,6 +108,25 @@ void order_gate::pop_head(key_chain& chain) {
   --chain.held;
   head->chain = nullptr;
   head->next_in_chain = nullptr;
+}
+
+/// Where order does not matter a key has a chain only because one of its events was parked.
+void order_gate::leave_chain(event& ev, steady_time now, permits& out) {
+  auto& chain = *ev.chain;
+  event* before = nullptr;
+  for (auto* each = chain.head; each != &ev; each = each->next_in_chain)
+    before = each;
+  (before == nullptr ? chain.head : before->next_in_chain) = ev.next_in_chain;
+  if (chain.tail == &ev)
+    chain.tail = before;
+  --chain.held;
+  ev.chain = nullptr;
+  ev.next_in_chain = nullptr;
+  release(ev, out);
+  if (chain.head == nullptr)
+    drop_chain(chain);
+  else if (!chain.parked)
+    let_waiting_run(chain, now, out);
 }
 
 void order_gate::let_waiting_run(key_chain& chain, steady_time now, permits& out) {
@@ -125,6 +176,7 @@ key_chain& order_gate::make_chain(const record& rec, steady_time now) {
   chain.hash = rec.key_hash;
   chain.opened = now;
   chain.closed = false;
+  chain.parked = false;
   chains_.insert(chain);
   return chain;
 }

@@ -11,6 +11,9 @@
 // first was; then the key's handlers wait until all held ones are released, so that a hot key
 // cannot hold itself forever.
 //
+// An event whose handler failed and is called again later is *parked*: it has a chain whatever the
+// settings, and no other handler of its key runs meanwhile.
+//
 // Release. by_key: when an event leaves its chain. by_event: then, and not before all events of
 // lower sequence. none: when complete. Events without a key have no chain. One thread: the
 // partition's.
@@ -40,6 +43,7 @@ struct key_chain {
   uint32_t held = 0; ///< events whose handlers ran
   steady_time opened{};
   bool closed = false;
+  bool parked = false; ///< an event waits for its handler to be called again
 };
 
 class order_gate {
@@ -70,6 +74,15 @@ public:
   /// The event's handler ran and did not complete it: later events of its key stand behind it.
   void hold(event& ev, steady_time now);
 
+  /// The event's handler is to be called again: until then no other handler of its key is called.
+  /// Those behind it that were `runnable` wait again. `unpark` comes before the call.
+  void park(event& ev, steady_time now);
+  void unpark(event& ev);
+
+  /// The handler of an event that was parked has run for the last time: what `interleaved` lets run
+  /// behind it is added to `out`.
+  void resume(event& ev, steady_time now, permits& out);
+
   /// The event is complete. Adds what may go on to `out`.
   void completed(event& ev, steady_time now, permits& out);
 
@@ -81,6 +94,7 @@ private:
   bool must_wait(key_chain& chain, steady_time now) const;
   void append(key_chain& chain, event& ev);
   void pop_head(key_chain& chain);
+  void leave_chain(event& ev, steady_time now, permits& out);
   void let_waiting_run(key_chain& chain, steady_time now, permits& out);
   void release(event& ev, permits& out);
   std::optional<event*>& place_of(uint64_t sequence);

@@ -17,6 +17,14 @@ size_t bytes_of(const outgoing_record& rec) {
   return result;
 }
 
+caf::error refused_letter(const caf::error& reason) {
+  return caf::make_error(errc::dead_letter_refused,
+                         "its dead letter, or an output before it, was refused: " + describe(reason)
+                           + "; the record stays uncommitted. Make dead-letter-topic take it "
+                             "(max.message.bytes, rights), or raise message.max.bytes of the "
+                             "producer");
+}
+
 order_gate::settings gate_settings(const plan& source) {
   auto& cfg = source.config;
   return {cfg.output_order, source.serial(), cfg.chain_limit, cfg.chain_time};
@@ -28,11 +36,14 @@ partition::partition(std::string topic, int32_t number, progress start, shared c
                      partition_meter& meter, ports out)
   : topic_(std::move(topic)), number_(number), common_(std::move(common)), meter_(meter), out_(out),
     memory_(caf::make_counted<work_memory>(common_.source)),
-    tracker_(start.offset, std::move(start.beyond)), gate_(gate_settings(*common_.source)) {
+    tracker_(start.offset, std::move(start.beyond)), gate_(gate_settings(*common_.source)),
+    random_(
+      static_cast<std::minstd_rand::result_type>(common_.seed + static_cast<uint64_t>(number))) {
   auto& stages = common_.source->stages;
   stages_.reserve(stages.size());
   for (uint32_t i = 0; i < stages.size(); ++i)
-    stages_.emplace_back(i, *stages[i], common_.stages[i], out_.runs, common_.lanes_in_order);
+    stages_.emplace_back(i, *stages[i], common_.stages[i], out_.runs, common_.lanes_in_order,
+                         common_.source->retry_of(i).enabled());
   meter_.position = start.offset;
   meter_.committable = start.offset;
   meter_.beyond = tracker_.has_beyond();
@@ -106,7 +117,7 @@ void partition::finished(run&& part) {
     return;
   now_ = out_.clock.now();
   while (auto* j = part.take())
-    finalize(*j);
+    come_back(*j);
   take_backlog_in();
   settle();
 }
@@ -167,7 +178,7 @@ void partition::begin_drain() {
 }
 
 bool partition::drained() const {
-  return waiting_acks_ == 0 && (stopped() || open_jobs_ == 0);
+  return waiting_acks_ == 0 && (stopped() || open_jobs_ == standing_jobs());
 }
 
 void partition::give_up() {
@@ -178,6 +189,7 @@ void partition::give_up() {
   backlog_.clear();
   for (auto& stage : stages_)
     stage.give_up();
+  forget_parked();
   held_outputs_ = 0;
   tell_account();
   if (meter_.account)
@@ -226,9 +238,11 @@ void partition::go_on() {
   for (size_t released = 0, runnable = 0; state_ != lifecycle::stopped;) {
     if (released < permits_.released.size())
       release(*permits_.released[released++]);
-    else if (runnable < permits_.runnable.size() && state_ == lifecycle::active)
-      handle(*permits_.runnable[runnable++]);
-    else
+    else if (runnable < permits_.runnable.size() && state_ == lifecycle::active) {
+      auto& next = *permits_.runnable[runnable++];
+      if (!next.waiting) // an earlier one of its key was parked just now
+        handle(next);
+    } else
       break;
   }
   permits_.released.clear();
@@ -288,35 +302,16 @@ size_t partition::gather_outputs() {
 void partition::refuse(event& ev, const caf::error& reason) {
   if (!std::exchange(ev.refused, true))
     --waiting_acks_;
-  stop(located(ev, nullptr, reason));
+  stop(located(ev, nullptr, ev.dead_letter ? refused_letter(reason) : reason));
 }
 
 void partition::out(event& ev) {
   held_outputs_ -= ev.output_bytes;
-  tracker_.out(*ev.home, ev.index);
+  tracker_.out(*ev.home, ev.index, ev.copied);
   ++out_count_;
+  dead_lettered_count_ += ev.dead_letter ? 1 : 0;
   --waiting_acks_;
   memory_->recycle(ev);
-}
-
-void partition::fail(event& ev, caf::error reason) {
-  if (store_changed_) {
-    stop(caf::make_error(errc::store_damaged, describe(reason)
-                                                + "; the turn had changed the store, which "
-                                                  "cannot undo it, so the partition stops"));
-    return;
-  }
-  if (common_.source->config.on_error != failure_action::skip) {
-    stop(std::move(reason));
-    return;
-  }
-  out_.incidents.skipped(reason);
-  ++skipped_count_;
-  ev.failed = true;
-  if (ev.open_jobs > 0)
-    gate_.hold(ev, now_);
-  else
-    complete(ev);
 }
 
 void partition::stop(caf::error reason) {
@@ -334,16 +329,22 @@ void partition::stop(caf::error reason) {
   memory_->give_up();
   for (auto& stage : stages_) // jobs that are dropped now never come back
     stage.give_up();
+  forget_parked();
   out_.incidents.stopped(reason);
 }
 
-/// Outputs stay in memory until they are acknowledged.
-void partition::hold_outputs(event& ev) {
+/// Adds the turn's outputs to the event's. They stay in memory until they are acknowledged.
+void partition::keep_outputs(event& ev) {
   int64_t bytes = 0;
   for (auto& rec : turn_outputs_)
     bytes += static_cast<int64_t>(bytes_of(rec));
   ev.output_bytes += bytes;
   held_outputs_ += bytes;
+  if (ev.outputs.empty())
+    std::swap(ev.outputs, turn_outputs_);
+  else
+    std::move(turn_outputs_.begin(), turn_outputs_.end(), std::back_inserter(ev.outputs));
+  turn_outputs_.clear();
 }
 
 void partition::tell_account() {
@@ -368,6 +369,9 @@ void partition::settle() {
   auto& totals = common_.totals;
   if (skipped_count_ > 0)
     totals.skipped.fetch_add(std::exchange(skipped_count_, 0), std::memory_order_relaxed);
+  if (dead_lettered_count_ > 0)
+    totals.dead_lettered.fetch_add(std::exchange(dead_lettered_count_, 0),
+                                   std::memory_order_relaxed);
   if (forwarded_count_ > 0)
     totals.forwarded.fetch_add(std::exchange(forwarded_count_, 0), std::memory_order_relaxed);
   meter_.window.store(static_cast<int64_t>(tracker_.window()), std::memory_order_relaxed);

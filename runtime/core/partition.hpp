@@ -12,9 +12,11 @@
 // A turn is atomic: outputs and jobs are kept aside while it runs and dropped when it fails.
 #pragma once
 
+#include "runtime/core/parked_work.hpp"
 #include "runtime/core/stage_queue.hpp"
 #include "runtime/core/stall_watch.hpp"
 
+#include <random>
 #include <span>
 
 namespace keyloom::core {
@@ -41,6 +43,7 @@ public:
     source_meter& totals;
     std::span<stage_meter> stages;
     bool lanes_in_order = true; ///< see stage_queue
+    uint64_t seed = 0;          ///< of the jitter between retries
   };
 
   /// Starts at `start.offset`, -1: at the earliest record; what is `beyond` it comes already out.
@@ -68,6 +71,12 @@ public:
   /// Tries again what the producer's queue had no room for.
   void retry_unsent();
 
+  /// Calls again what failed and is due.
+  void retry_due();
+
+  /// When to call `retry_due` next.
+  std::optional<steady_time> next_retry() const;
+
   /// Takes in what the stages' limits allow now.
   void limits_changed();
 
@@ -79,8 +88,9 @@ public:
   /// out.
   void begin_drain();
 
-  /// Drained: nothing that was begun is unfinished, except what stands behind an event whose
-  /// handler was dropped (by_event). A stopped partition waits for acknowledgements only.
+  /// Drained: nothing that was begun is unfinished, except what waits to be called again, or stands
+  /// behind that or behind an event whose handler was dropped (by_event). A stopped partition waits
+  /// for acknowledgements only.
   bool drained() const;
 
   /// Ends all work; nothing gets out any more, and what still comes back is ignored (I6).
@@ -96,6 +106,8 @@ public:
   bool has_unsent() const { return !unsent_.empty(); } ///< the producer had no room for them
   bool stopped() const { return state_ == lifecycle::stopped; }
   lifecycle state() const { return state_; }
+  /// It stopped, and the whole source should.
+  bool stops_source() const { return stops_source_; }
   const std::string& stop_reason() const { return stop_reason_; }
   const work_memory_ptr& memory() const { return memory_; }
   /// For tests that look at it; null before `open` and in a source without one.
@@ -138,6 +150,20 @@ private:
   std::string waits_in_stage(const detail::job& j) const;
   std::string waits_behind(const detail::job& j) const;
 
+  // -- what failed (partition_failure.cpp)
+  // --------------------------------------------------------
+  void come_back(detail::job& j);
+  std::optional<steady_time> next_call(detail::job& j);
+  bool call_again_later(event& ev, const caf::error& reason);
+  std::optional<steady_time> next_attempt_of(const retry_policy& policy, detail::attempts& tried,
+                                             const caf::error& reason);
+  void park_slot(uint32_t stage, uint32_t slot);
+  void copy_out(event& ev);
+  uint64_t standing_jobs() const;
+  void forget_parked();
+  void fail(event& ev, const detail::job* j, const caf::error& why);
+  void add_dead_letter(event& ev, const detail::job* j, const caf::error& reason);
+
   // -- the life of events (partition.cpp) --------------------------------------------------------
   void to_backlog(record_batch_ptr batch);
   void skip_inherited(tracker::open_batch& home, const record_batch_ptr& batch);
@@ -151,8 +177,7 @@ private:
   size_t gather_outputs();
   void refuse(event& ev, const caf::error& reason);
   void out(event& ev);
-  void fail(event& ev, caf::error reason);
-  void hold_outputs(event& ev);
+  void keep_outputs(event& ev);
   void tell_account();
   void set_state(lifecycle next);
   void settle();
@@ -177,6 +202,10 @@ private:
   int64_t held_outputs_ = 0;                 ///< bytes of outputs that are not out
   int64_t held_in_account_ = 0;              ///< of them, what the account knows of
   uint64_t open_jobs_ = 0;                   ///< jobs that were sent and have not come back
+  parked_work parked_;
+  int64_t parked_events_ = 0;
+  std::minstd_rand random_; ///< of the jitter
+  bool stops_source_ = false;
   lifecycle state_ = lifecycle::active;
   std::string stop_reason_;
   steady_time now_{}; ///< of the message being worked on
@@ -193,6 +222,7 @@ private:
   uint64_t out_count_ = 0;
   uint64_t already_out_count_ = 0;
   uint64_t skipped_count_ = 0;
+  uint64_t dead_lettered_count_ = 0;
   uint64_t forwarded_count_ = 0;
 };
 

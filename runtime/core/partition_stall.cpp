@@ -29,9 +29,9 @@ std::optional<standing_event> partition::oldest_event() {
   const auto* home = tracker_.oldest();
   if (home == nullptr)
     return std::nullopt;
-  auto& rec = home->batch->records()[home->cursor];
-  standing_event result{rec.offset, key_of(rec.key), {}, {}};
   const auto* ev = memory_->find_event(*home, home->cursor);
+  auto& rec = ev != nullptr ? ev->record() : home->batch->records()[home->cursor];
+  standing_event result{rec.offset, key_of(rec.key), {}, {}};
   if (ev == nullptr) {
     result.waits_for = "its handler to be called";
   } else if (ev->open_jobs == 0) {
@@ -48,6 +48,9 @@ std::optional<standing_event> partition::oldest_event() {
 
 /// Its turns are over: as the oldest one, it waits for no other event.
 std::string partition::waits_with(const event& ev) {
+  if (!ev.complete)
+    return "its handler to be called again, after " + std::to_string(ev.tried.made)
+           + " calls that failed";
   if (ev.unacknowledged > 0)
     return "the broker's acknowledgement of " + std::to_string(ev.unacknowledged) + " outputs";
   return "room in the producer's queue";
@@ -65,6 +68,9 @@ const detail::job& partition::slowest_job(const event& ev) const {
 
 std::string partition::waits_in_stage(const detail::job& j) const {
   auto& stage = *common_.source->stages[j.stage];
+  if (j.again)
+    return "its next call, after " + std::to_string(j.tried.made)
+           + " that failed; the last one: " + describe(*stage.failure(j));
   if (j.begun)
     return what_runs(stage.kind());
   if (auto before = waits_behind(j); !before.empty())
@@ -84,13 +90,15 @@ std::string partition::waits_behind(const detail::job& j) const {
     if (other.stage != j.stage || other.slot != j.slot || other.pass)
       return;
     ++beside;
-    if (&other != &j && (other.begun || (j.pass && ahead == nullptr)))
+    if (&other != &j && (other.begun || other.again || (j.pass && ahead == nullptr)))
       ahead = &other;
   });
   if (ahead != nullptr)
     return "the job of offset " + std::to_string(ahead->origin->record().offset)
            + (ahead->key == j.key ? " with the same key" : " at the same place")
-           + (ahead->begun ? ", whose call runs" : ", which has not begun");
+           + (ahead->again   ? ", which failed and is to be called again"
+              : ahead->begun ? ", whose call runs"
+                             : ", which has not begun");
   if (stages_[j.stage].unfinished_beside(j) > beside)
     return "an earlier call of its key, which took longer than the stage's timeout and still runs";
   return {};

@@ -9,6 +9,7 @@ namespace keyloom::core {
 void partition::handle(event& ev) {
   current_ = &ev;
   store_changed_ = false;
+  ++ev.tried.made;
   end_turn(ev, call_handler(ev.record()), nullptr);
 }
 
@@ -104,25 +105,27 @@ void partition::end_turn(event& ev, outcome result, const detail::job* j) {
                      "the event; return complete, or what schedule() returned"};
   if (result.is_failed()) {
     undo_turn();
-    fail(ev, located(ev, j, result.error()));
-    return;
+    if (j == nullptr && call_again_later(ev, result.error()))
+      return;
+  } else {
+    keep_turn(ev);
   }
-  keep_turn(ev);
-  if (ev.open_jobs > 0)
-    gate_.hold(ev, now_);
-  else
+  auto was_parked = j == nullptr && ev.tried.made > 1;
+  if (was_parked)
+    gate_.resume(ev, now_, permits_);
+  if (result.is_failed())
+    fail(ev, j, result.error());
+  else if (ev.open_jobs == 0)
     complete(ev);
+  else
+    gate_.hold(ev, now_);
+  if (was_parked)
+    go_on();
 }
 
 void partition::keep_turn(event& ev) {
-  if (!turn_outputs_.empty()) {
-    hold_outputs(ev);
-    if (ev.outputs.empty())
-      std::swap(ev.outputs, turn_outputs_);
-    else
-      std::move(turn_outputs_.begin(), turn_outputs_.end(), std::back_inserter(ev.outputs));
-    turn_outputs_.clear();
-  }
+  if (!turn_outputs_.empty())
+    keep_outputs(ev);
   while (auto* j = turn_jobs_.take()) {
     auto& stage = stages_[j->stage];
     if (j->pass && !stage.add_pass(*j)) {

@@ -2,12 +2,28 @@
 
 #include <keyloom/errc.hpp>
 
+#include <algorithm>
+
 namespace keyloom::core {
 
 namespace {
 
 caf::error wrong(const std::string& stage, const std::string& what) {
   return caf::make_error(errc::bad_config, "stage '" + stage + "': " + what);
+}
+
+/// What is wrong with the numbers, or nothing.
+std::string problem_of(const retry_policy& retry) {
+  using std::chrono::milliseconds;
+  if (retry.total < milliseconds{0} || retry.backoff < milliseconds{0}
+      || retry.max_backoff < milliseconds{0})
+    return "retry: a time below 0; give 0 ms or more";
+  if (retry.factor == 0)
+    return "retry.factor 0; it must be at least 1, which waits equally long each time";
+  if (retry.jitter > 100)
+    return "retry.jitter " + std::to_string(retry.jitter)
+           + "; it is a percentage and must be at most 100";
+  return {};
 }
 
 caf::error check(const detail::stage_base& stage) {
@@ -33,7 +49,67 @@ caf::error check(const detail::stage_base& stage) {
   return {};
 }
 
+/// Who sends records to the dead-letter topic; empty: nobody.
+std::string sender_of_dead_letters(const plan& source) {
+  auto& cfg = source.config;
+  if (cfg.on_error == failure_action::dead_letter)
+    return "on-error";
+  if (cfg.on_unreadable == failure_action::dead_letter)
+    return "on-unreadable";
+  for (auto& stage : source.stages)
+    if (stage->on_error() == failure_action::dead_letter)
+      return "stage '" + stage->name() + "', on_error";
+  return {};
+}
+
+caf::error wrong_setting(const std::string& what) {
+  return caf::make_error(errc::bad_config, what);
+}
+
+bool is_read(const source_config& cfg, const std::string& topic) {
+  return topic == cfg.topic
+         || std::find(cfg.topics.begin(), cfg.topics.end(), topic) != cfg.topics.end();
+}
+
 } // namespace
+
+failure_action plan::action_for(uint32_t stage, const caf::error& reason) const {
+  if (stage != detail::job::no_stage) {
+    if (auto own = stages[stage]->on_error())
+      return *own;
+  } else if (config.on_unreadable
+             && (reason == errc::decode_failed || reason == errc::no_handler)) {
+    return *config.on_unreadable;
+  }
+  return config.on_error;
+}
+
+caf::error check_failure_policy(const plan& source) {
+  auto& cfg = source.config;
+  if (auto problem = problem_of(cfg.retry); !problem.empty())
+    return wrong_setting("keyloom." + problem);
+  for (auto& stage : source.stages)
+    if (auto* own = stage->retry())
+      if (auto problem = problem_of(*own); !problem.empty())
+        return wrong(stage->name(), problem);
+  auto sender = sender_of_dead_letters(source);
+  if (sender.empty())
+    return {};
+  if (cfg.dead_letter_topic.empty())
+    return wrong_setting(sender
+                         + ", sends what failed to a dead-letter topic, but none is set: give "
+                           "keyloom.dead-letter-topic, or choose skip or stop");
+  if (is_read(cfg, cfg.dead_letter_topic))
+    return wrong_setting("keyloom.dead-letter-topic is '" + cfg.dead_letter_topic
+                         + "', which the source reads itself: its dead letters would come back for "
+                           "ever; give another topic");
+  if (cfg.skip_headers)
+    return wrong_setting(
+      "keyloom.skip-headers is set, but " + sender
+      + ", sends what failed to a dead-letter topic, which needs its headers: leave one of the two "
+        "out");
+  return {};
+}
 
 caf::error check_plan(const plan& source) {
   auto& cfg = source.config;
@@ -49,6 +125,8 @@ caf::error check_plan(const plan& source) {
                              + "' needs the header `type`: leave the setting out, or take records "
                                "with on() without a type, or on_default()");
   if (auto err = check_stages(source))
+    return err;
+  if (auto err = check_failure_policy(source))
     return err;
   if (source.routes.empty() && !source.untyped && !source.fallback)
     return caf::make_error(errc::bad_config,

@@ -23,6 +23,15 @@ struct plan {
       return static_cast<bool>(make_store);
     return config.key_turns == key_turns::serial;
   }
+
+  /// How jobs of the stage are tried again.
+  const retry_policy& retry_of(uint32_t stage) const {
+    auto* own = stages[stage]->retry();
+    return own != nullptr ? *own : config.retry;
+  }
+
+  /// What becomes of an event that failed for good, in `stage` unless it is job::no_stage.
+  failure_action action_for(uint32_t stage, const caf::error& reason) const;
 };
 
 /// errc::bad_config, naming the setting, when settings, routes, stages and store do not fit each
@@ -32,6 +41,9 @@ caf::error check_plan(const plan& source);
 /// errc::bad_config, naming the stage and what mends it, when a stage was defined with options that
 /// cannot work together or limits that let nothing through.
 caf::error check_stages(const plan& source);
+
+/// The same for retries and dead letters, of source and stages.
+caf::error check_failure_policy(const plan& source);
 
 /// The same for limits alone, as `event_source::set_limits` needs it.
 caf::error check_limits(const std::string& stage, const stage_limits& limits);

@@ -65,6 +65,10 @@ class incident_port {
 public:
   virtual ~incident_port() = default;
   virtual void skipped(const caf::error& reason) = 0;
+  /// A call failed and is made again after `wait`; `made`: calls so far.
+  virtual void retrying(const caf::error& reason, uint32_t made, steady_time::duration wait) = 0;
+  /// The event's dead letter is on its way.
+  virtual void dead_lettered(const caf::error& reason) = 0;
   virtual void stopped(const caf::error& reason) = 0;
 };
 

@@ -69,6 +69,17 @@ void record_batch::add(std::string_view key, std::string_view value, int64_t off
   next_offset_ = offset + 1;
 }
 
+void record_batch::add_copy(const record& from) {
+  auto headers = from.headers.bytes();
+  reserve(1, from.key.size() + from.value.size() + 1 + headers);
+  add(from.key, from.value, from.offset, from.timestamp_ms);
+  if (headers == 0)
+    return;
+  auto* mem = allocate(headers);
+  std::copy_n(from.headers.data(), headers, mem);
+  records_.back().headers = header_block{mem, headers};
+}
+
 void record_batch::add_header(std::string_view name, std::string_view value) {
   uint32_t sizes[2] = {static_cast<uint32_t>(name.size()), value.data() == nullptr
                                                              ? header_block::null_size

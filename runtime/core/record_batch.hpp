@@ -43,6 +43,9 @@ public:
   /// `add_header`.
   void add(std::string_view key, std::string_view value, int64_t offset, int64_t timestamp_ms);
 
+  /// Copies a record of another batch, with its headers, into no more memory than it needs.
+  void add_copy(const record& from);
+
   /// Appends a header to the record added last; `value` with a null `data()` means null.
   void add_header(std::string_view name, std::string_view value);
 

@@ -3,9 +3,10 @@
 namespace keyloom::core {
 
 stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
-                         run_port& port, bool lanes_in_order)
-  : stage_(stage), kind_(definition.kind()), mode_(definition.mode()),
-    in_slots_(kind_ != processor_kind::compute
+                         run_port& port, bool lanes_in_order, bool retries)
+  : stage_(stage), definition_(&definition), kind_(definition.kind()), mode_(definition.mode()),
+    retries_(retries),
+    in_slots_(kind_ != processor_kind::compute || retries
               || (mode_ == stage_mode::by_key && (definition.by_run() || !lanes_in_order))),
     counts_keys_(kind_ != processor_kind::compute || definition.by_run()),
     lanes_used_(lanes_in_order ? lanes : 1), shared_(&shared), port_(&port),
@@ -16,7 +17,9 @@ stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, s
 void stage_queue::add(detail::job& j, const work_memory_ptr& memory) {
   count(1);
   auto& at = place_for(j);
-  ++at.added;
+  j.behind = at.added++;
+  if (retries_ && memory_ == nullptr)
+    memory_ = memory;
   if (at.pending.empty()) {
     at.pending.memory = memory;
     if (in_slots_)
@@ -38,10 +41,10 @@ bool stage_queue::add_pass(detail::job& j) {
 void stage_queue::flush() {
   for (auto index : touched_) {
     auto& from = slots_[index];
-    if (kind_ == processor_kind::compute)
-      lane_places_[lane_of(from.hash)].pending.append(std::exchange(from.pending, run{}));
-    else
-      port_->to_key(stage_, index, std::exchange(from.pending, run{}));
+    if (!retries_)
+      send(from, std::exchange(from.pending, run{}));
+    else if (from.returned.may_send() && !from.pending.empty())
+      send(from, take_call(*definition_, from.pending));
   }
   touched_.clear();
   for (uint32_t i = 0; i < lanes; ++i)
@@ -49,6 +52,57 @@ void stage_queue::flush() {
       port_->to_lane(i, std::exchange(jobs, run{}));
   if (unpublished_ != 0 && !given_up_)
     shared_->jobs.fetch_add(std::exchange(unpublished_, 0), std::memory_order_relaxed);
+}
+
+void stage_queue::send(slot& from, run&& jobs) {
+  if (retries_) {
+    jobs.memory = memory_;
+    from.returned.sent(jobs.count);
+  }
+  if (kind_ == processor_kind::compute)
+    lane_places_[lane_of(from.hash)].pending.append(std::move(jobs));
+  else
+    port_->to_key(stage_, from.index, std::move(jobs));
+}
+
+void stage_queue::back(detail::job& j, std::optional<steady_time> due) {
+  auto& at = slots_[j.slot].returned;
+  if (std::exchange(j.keeps_key, false))
+    at.set_overdue(true);
+  at.back(j, due);
+  if (!due)
+    return;
+  ++parked_;
+  if (!given_up_)
+    shared_->parked.fetch_add(1, std::memory_order_relaxed);
+}
+
+void stage_queue::call_again(uint32_t number) {
+  auto& from = slots_[number];
+  from.due = from.returned.overdue();
+  if (from.due)
+    return;
+  auto jobs = from.returned.take_again();
+  parked_ -= jobs.count;
+  shared_->parked.fetch_sub(jobs.count, std::memory_order_relaxed);
+  shared_->retries.fetch_add(jobs.count, std::memory_order_relaxed);
+  send(from, std::move(jobs));
+}
+
+uint64_t stage_queue::standing(uint32_t number) const {
+  auto& at = slots_[number];
+  return at.added - at.done + at.passes.count;
+}
+
+void stage_queue::call_returned(uint32_t number, uint32_t jobs, run& passes) {
+  if (!retries_) {
+    leave(number, jobs, passes);
+    return;
+  }
+  slots_[number].returned.set_overdue(false);
+  leave(number, 0, passes); // the jobs have left, or wait for their next call
+  if (std::exchange(slots_[number].due, false))
+    call_again(number);
 }
 
 void stage_queue::done(detail::job& j, run& passes) {
@@ -61,12 +115,16 @@ void stage_queue::done(detail::job& j, run& passes) {
 void stage_queue::leave(uint32_t number, uint32_t jobs, run& passes) {
   auto& at = in_slots_ ? static_cast<place&>(slots_[number]) : lane_places_[number];
   at.done += jobs;
+  if (retries_ && slots_[number].returned.overdue())
+    return; // all that comes later waits for the call, as it would with the key kept
   while (!at.passes.empty() && at.passes.first->behind <= at.done) {
     count(-1);
     passes.append(*at.passes.take());
   }
   if (in_slots_ && at.done == at.added)
     free_slot(slots_[number]);
+  else if (retries_ && !at.pending.empty())
+    touched_.push_back(number);
 }
 
 uint64_t stage_queue::unfinished_beside(const detail::job& j) const {
@@ -90,6 +148,7 @@ void stage_queue::give_up() {
     return;
   shared_->jobs.fetch_sub(static_cast<int64_t>(jobs_) - unpublished_, std::memory_order_relaxed);
   shared_->keys.fetch_sub(slots_used_, std::memory_order_relaxed);
+  shared_->parked.fetch_sub(parked_, std::memory_order_relaxed);
 }
 
 /// The place of a job that is added; takes a slot when its key has none.

@@ -12,6 +12,10 @@
 // slot or lane, with jobs of several keys), none (unordered: a slot for each, or lanes in turn). A
 // job without a key is a key of its own.
 //
+// A stage that tries again what failed sends the jobs of a place one call after the other: what
+// comes back goes into the slot's `returned_jobs`, which says what may be finalized and what is
+// called again.
+//
 // A *pass* is a job that does nothing but wait its turn. It never leaves: it waits at its place
 // until all jobs before it are done, whoever works on them. One thread.
 #pragma once
@@ -19,6 +23,7 @@
 #include "runtime/core/key_table.hpp"
 #include "runtime/core/meters.hpp"
 #include "runtime/core/ports.hpp"
+#include "runtime/core/returned_jobs.hpp"
 
 namespace keyloom::core {
 
@@ -28,9 +33,10 @@ public:
   static constexpr uint32_t lanes = 2;
 
   /// `lanes_in_order`: lanes bring jobs back in the order they got them. Otherwise there is one
-  /// lane, and what a pass waits for is known by key.
+  /// lane, and what a pass waits for is known by key. `retries`: jobs that failed may be called
+  /// again.
   stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
-              run_port& port, bool lanes_in_order = true);
+              run_port& port, bool lanes_in_order = true, bool retries = false);
   stage_queue(stage_queue&&) = default;
 
   /// Puts a job behind all earlier ones of its place.
@@ -49,7 +55,33 @@ public:
 
   /// A call has returned whose jobs were done before it: until now its key kept its slot, so that
   /// the key's next jobs waited behind it (I3). `passes`: as of `done`.
-  void call_returned(uint32_t number, uint32_t jobs, run& passes) { leave(number, jobs, passes); }
+  void call_returned(uint32_t number, uint32_t jobs, run& passes);
+
+  // -- with retries ------------------------------------------------------------------------------
+
+  bool retries() const { return retries_; }
+
+  /// A job has come back, to be finalized, or to be called again when it is due.
+  void back(detail::job& j, std::optional<steady_time> due);
+
+  /// The next job of the slot to finalize, or null.
+  detail::job* take_final(uint32_t number) { return slots_[number].returned.take_final(); }
+
+  /// All jobs of the slot that were sent are back, and some are to be called again, at `due`.
+  bool parked(uint32_t number) const { return slots_[number].returned.parked(); }
+  steady_time due(uint32_t number) const { return slots_[number].returned.due(); }
+
+  /// Calls `f` with each job of a parked slot that is to be called again.
+  template <class Function>
+  void each_parked(uint32_t number, Function f) {
+    slots_[number].returned.each_again(f);
+  }
+
+  /// Sends the jobs of a parked slot that are due; a call that takes too long is waited for first.
+  void call_again(uint32_t number);
+
+  /// Jobs and passes that stand still because the slot is parked.
+  uint64_t standing(uint32_t number) const;
 
   /// False when the stage has as much as `limits` allow; never while this partition has nothing in
   /// it, so that every partition gets on.
@@ -77,6 +109,8 @@ private:
     uint64_t hash = 0;
     uint32_t index = 0;
     bool keyed = false; ///< in `keys_`
+    bool due = false;   ///< parked, and only an overdue call is waited for
+    returned_jobs returned;
   };
 
   place& place_for(detail::job& j);
@@ -86,12 +120,15 @@ private:
   slot* taken_slot(const detail::job& j) const;
   slot& take_slot(const detail::job& j);
   void free_slot(slot& freed);
+  void send(slot& from, run&& jobs);
   void leave(uint32_t number, uint32_t jobs, run& passes);
   void count(int64_t jobs);
 
   uint32_t stage_;
+  const detail::stage_base* definition_;
   processor_kind kind_;
   stage_mode mode_;
+  bool retries_;
   bool in_slots_;
   bool counts_keys_;
   uint32_t lanes_used_;
@@ -106,6 +143,8 @@ private:
   std::vector<uint32_t> free_;
   slot* only_ = nullptr; // by_partition: while it is taken
   int64_t slots_used_ = 0;
+  int64_t parked_ = 0;     ///< jobs
+  work_memory_ptr memory_; ///< of all jobs
   bool given_up_ = false;
   std::vector<uint32_t> touched_; // slots with pending jobs
 };

@@ -33,15 +33,16 @@ private:
 };
 
 void add_events(const tracker::open_batch& from, run_list& to) {
-  auto& records = from.batch->records();
   auto begin = from.done.begin();
+  auto offset_at = [&from](auto place) {
+    return tracker::offset_of(from, static_cast<uint32_t>(place));
+  };
   for (auto at = begin + from.cursor; at != from.done.end();) {
     auto next = std::find(at, from.done.end(), *at == 0 ? 1 : 0);
     if (*at == 0)
       to.end_run();
     else
-      to.add(records[static_cast<size_t>(at - begin)].offset,
-             records[static_cast<size_t>(next - begin) - 1].offset + 1);
+      to.add(offset_at(at - begin), offset_at(next - begin - 1) + 1);
     at = next;
   }
 }
@@ -96,11 +97,29 @@ std::vector<tracker::index_range> tracker::skip_inherited(open_batch& home,
   return left;
 }
 
-void tracker::out(open_batch& home, uint32_t index) {
+void tracker::out(open_batch& home, uint32_t index, bool copied) {
   home.done[index] = 1;
   --in_flight_;
+  home.copied -= copied ? 1 : 0;
   if (--home.remaining == 0)
     close(home);
+  else if (home.remaining == home.copied)
+    let_go(home);
+}
+
+void tracker::copied(open_batch& home) {
+  if (++home.copied == home.remaining)
+    let_go(home);
+}
+
+/// Keeps of the batch's records no more than their offsets.
+void tracker::let_go(open_batch& home) {
+  if (home.batch == nullptr)
+    return;
+  home.offsets.reserve(home.batch->records().size());
+  for (auto& rec : home.batch->records())
+    home.offsets.push_back(rec.offset);
+  home.batch = nullptr;
 }
 
 const tracker::open_batch* tracker::oldest() {
@@ -114,7 +133,7 @@ const tracker::open_batch* tracker::oldest() {
 
 int64_t tracker::committable() {
   const auto* first = oldest();
-  return first == nullptr ? position_ : first->batch->records()[first->cursor].offset;
+  return first == nullptr ? position_ : offset_of(*first, first->cursor);
 }
 
 uint64_t tracker::beyond_count() const {
@@ -163,6 +182,7 @@ void tracker::close(open_batch& entry) {
   }
   entry.batch = nullptr;
   entry.done = {};
+  entry.offsets = {};
   auto melt = [this](auto into, auto from) {
     into->count += from->count;
     into->next_offset = from->next_offset;

@@ -21,14 +21,16 @@ class tracker {
 public:
   /// A batch with events that are not out. Its address is stable until its last event is out.
   struct open_batch {
-    record_batch_ptr batch;      ///< null once everything in it is out
-    std::vector<uint8_t> done;   ///< a byte an event
-    uint64_t first_sequence = 0; ///< sequences have no gaps, unlike offsets
-    uint32_t cursor = 0;         ///< everything before it is out
-    uint32_t remaining = 0;      ///< events not out
-    uint64_t count = 0;          ///< events, with those of the batches that melted into this one
-    int64_t first_offset = 0;    ///< of its first event; `next_offset` when there is none
-    int64_t next_offset = 0;     ///< the consumer's position behind it
+    record_batch_ptr batch;       ///< null once nobody needs it any more
+    std::vector<uint8_t> done;    ///< a byte an event
+    uint64_t first_sequence = 0;  ///< sequences have no gaps, unlike offsets
+    uint32_t cursor = 0;          ///< everything before it is out
+    uint32_t remaining = 0;       ///< events not out
+    uint32_t copied = 0;          ///< of those: do not need the batch
+    std::vector<int64_t> offsets; ///< of all its events, when some are left and the batch is gone
+    uint64_t count = 0;           ///< events, with those of the batches that melted into this one
+    int64_t first_offset = 0;     ///< of its first event; `next_offset` when there is none
+    int64_t next_offset = 0;      ///< the consumer's position behind it
     std::list<open_batch>::iterator self;
   };
 
@@ -52,8 +54,17 @@ public:
   /// just now; it is gone when no event is left. Returns the events that are left, in order.
   std::vector<index_range> skip_inherited(open_batch& home, const record_batch& batch);
 
-  /// The event at `index` of `home` is out. Once per event.
-  void out(open_batch& home, uint32_t index);
+  /// The event at `index` of `home` is out. Once per event. `copied`: as told before.
+  void out(open_batch& home, uint32_t index, bool copied = false);
+
+  /// An event of `home` has its record elsewhere from now on. When all that are not out have, the
+  /// batch is let go.
+  void copied(open_batch& home);
+
+  /// The offset of an event of a batch that is not out wholly.
+  static int64_t offset_of(const open_batch& home, uint32_t index) {
+    return home.batch != nullptr ? home.batch->records()[index].offset : home.offsets[index];
+  }
 
   /// The lowest offset not out; when everything is out, the consumer's position. Never goes back.
   int64_t committable();
@@ -82,6 +93,7 @@ public:
 
 private:
   void close(open_batch& entry);
+  static void let_go(open_batch& home);
   uint64_t beyond_count() const;
 
   std::list<open_batch> batches_; // the first one has remaining > 0

@@ -31,8 +31,11 @@ void work_memory::recycle(event& ev) {
   ev.open_jobs = 0;
   ev.unacknowledged = 0;
   ev.failed = false;
+  ev.copied = false;
   ev.refused = false;
   ev.complete = false;
+  ev.dead_letter = false;
+  ev.tried = {};
   ev.outputs.clear();
   ev.next_output = 0;
   ev.output_bytes = 0;
@@ -70,6 +73,8 @@ void work_memory::recycle(detail::job& j) {
   j.pass = false;
   j.timed_out = false;
   j.keeps_key = false;
+  j.again = false;
+  j.tried = {};
   j.begun.store(false, std::memory_order_relaxed);
   if (j.stage == detail::job::no_stage) {
     auto& by_hand = static_cast<completable_job&>(j);

@@ -96,7 +96,7 @@ producer::produce_result producer::impl::produce(const outgoing_record& rec, voi
     return refusal(rec, code, "the topic's name is not one");
   }
   auto headers = to_headers(rec);
-  std::array<rd_kafka_vu_t, 7> parts{};
+  std::array<rd_kafka_vu_t, 8> parts{};
   size_t used = 0;
   auto part = [&](rd_kafka_vtype_t type) -> auto& {
     parts[used].vtype = type;
@@ -111,6 +111,8 @@ producer::produce_result producer::impl::produce(const outgoing_record& rec, voi
     part(RD_KAFKA_VTYPE_KEY).mem = {const_cast<char*>(rec.key->data()), rec.key->size()};
   if (rec.value)
     part(RD_KAFKA_VTYPE_VALUE).mem = {const_cast<char*>(rec.value->data()), rec.value->size()};
+  if (rec.timestamp_ms)
+    part(RD_KAFKA_VTYPE_TIMESTAMP).i64 = *rec.timestamp_ms;
   if (headers)
     part(RD_KAFKA_VTYPE_HEADERS).headers = headers.get();
   ++in_flight; // before the report can come
@@ -146,11 +148,11 @@ std::span<const producer::item> producer::impl::plain_ones(std::span<const item>
   return items.first(count);
 }
 
-/// A batch call has no headers and chooses the partition by key. A record that it would refuse as
-/// too large does not go into one: those behind it would be sent before it.
+/// A batch call has no headers and no timestamp, and chooses the partition by key. A record that it
+/// would refuse as too large does not go into one: those behind it would be sent before it.
 bool producer::impl::is_plain(const outgoing_record& rec) const {
   auto bytes = (rec.key ? rec.key->size() : 0) + (rec.value ? rec.value->size() : 0);
-  return rec.headers.empty() && rec.type.empty() && !rec.partition
+  return rec.headers.empty() && rec.type.empty() && !rec.partition && !rec.timestamp_ms
          && bytes + record_overhead <= max_record_bytes;
 }
 

@@ -15,6 +15,7 @@ struct surroundings {
   delivery_desk& producer;
   std::vector<std::string>& skips;
   std::vector<std::string>& stops;
+  uint64_t seed;
   uint64_t& next_job;
   core::source_meter& totals;
   std::span<core::stage_meter> stages;
@@ -43,6 +44,8 @@ private:
   verdict produce(core::event& ev, const outgoing_record& rec, caf::error& reason) override;
   void credit_returned() override { ++wake_ups; }
   void skipped(const caf::error& reason) override { around_.skips.push_back(describe(reason)); }
+  void retrying(const caf::error&, uint32_t, core::steady_time::duration) override {}
+  void dead_lettered(const caf::error&) override {} // the letters are among the outputs
   void stopped(const caf::error& reason) override { around_.stops.push_back(describe(reason)); }
 
   surroundings around_;

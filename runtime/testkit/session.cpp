@@ -154,7 +154,9 @@ void session::follow_up(seat& of, int32_t number) {
   if (of.now->core().stopped()) {
     of.now->desk().drop_waiting(); // no call that has not begun may begin
     of.stop_reason = of.now->core().stop_reason();
-    if (source_->config.on_error == failure_action::stop_source && !stopping_)
+    auto all = of.now->core().stops_source()
+               || source_->config.on_error == failure_action::stop_source;
+    if (all && !stopping_)
       stop();
   }
   if (of.now->deadline && (of.now->core().drained() || now_ >= *of.now->deadline))
@@ -199,6 +201,7 @@ core::steady_time session::next_due() const {
     if (each.now) {
       lower(result, each.now->deadline);
       lower(result, each.now->desk().next_deadline());
+      lower(result, each.now->core().next_retry());
     }
   for (auto& [id, late] : late_)
     if (late.memory != nullptr)
@@ -214,6 +217,9 @@ void session::come_due() {
         each.now->core().retry_unsent();
   }
   time_out();
+  for (auto& each : seats_)
+    if (auto due = each.now ? each.now->core().next_retry() : std::nullopt; due && now_ >= *due)
+      each.now->core().retry_due();
   if (now_ >= next_commit_) {
     next_commit_ = now_ + source_->config.commit_interval;
     commit();
@@ -264,8 +270,9 @@ void session::assign(int32_t partition) {
   core::progress start{0};
   if (to.committed)
     start = core::choose_start({*to.committed, to.metadata}).at;
-  surroundings around{source_, *this,     producer_, skips_,
-                      stops_,  next_job_, *totals_,  {stage_meters_.get(), source_->stages.size()}};
+  surroundings around{source_,   *this,    producer_,
+                      skips_,    stops_,   options_.seed,
+                      next_job_, *totals_, {stage_meters_.get(), source_->stages.size()}};
   to.now = std::make_unique<assignment>(around, partition, start, ++epochs_);
   to.stop_reason.clear();
   ++*to.living;
@@ -364,6 +371,13 @@ source_state session::state() const {
   result.out = totals_->out;
   result.already_out = totals_->already_out;
   result.skipped = totals_->skipped;
+  result.dead_lettered = totals_->dead_lettered;
+  result.retries = totals_->retries;
+  result.parked = static_cast<uint64_t>(totals_->parked.load());
+  for (auto& stage : result.stages) {
+    result.retries += stage.retries;
+    result.parked += stage.parked;
+  }
   result.forwarded = totals_->forwarded;
   result.commits = totals_->commits;
   result.in_flight_max = static_cast<uint64_t>(totals_->in_flight_max.load());
@@ -384,6 +398,8 @@ stage_state session::state_of(uint32_t stage) const {
   result.keys = count(meter.keys);
   result.timed_out = meter.timed_out;
   result.late_answers = meter.late_answers;
+  result.retries = meter.retries;
+  result.parked = count(meter.parked);
   return result;
 }
 

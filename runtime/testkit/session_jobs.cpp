@@ -15,8 +15,13 @@ constexpr size_t longest_part = 4;
 
 detail::test_job_view session::view(const job_desk::waiting_job& waiting, int32_t partition) const {
   auto& j = *waiting.job;
-  return {waiting.id,         waiting.stage,           partition,       j.origin->record().offset,
-          std::string{j.key}, j.key.data() != nullptr, waiting.attempts};
+  return {waiting.id,
+          waiting.stage,
+          partition,
+          j.origin->record().offset,
+          std::string{j.key},
+          j.key.data() != nullptr,
+          waiting.attempts + j.tried.made};
 }
 
 session::found_job session::find_job(uint64_t id) {

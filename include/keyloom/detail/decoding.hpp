@@ -75,7 +75,7 @@ handler_function decoding(Codec given, Handler handler) {
         return null_value_error();
       caf::expected<T> value = codec.decode(rec.value);
       if (!value)
-        return std::move(value.error());
+        return undecodable(std::move(value.error()));
       context_type ctx{current};
       return handler(ctx, std::move(*value));
     };

@@ -9,6 +9,7 @@
 #include <caf/expected.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,12 @@ struct event;
 } // namespace keyloom::core
 
 namespace keyloom::detail {
+
+/// The calls of one piece of work that have ended.
+struct attempts {
+  uint32_t made = 0;
+  std::chrono::steady_clock::time_point first_failure{};
+};
 
 struct job {
   static constexpr uint32_t no_stage = UINT32_MAX;
@@ -35,10 +42,12 @@ struct job {
   uint64_t key_hash = 0;
   uint32_t stage = 0;     ///< index of the stage in its source, or `no_stage`
   uint32_t slot = 0;      ///< its place in its stage's queue
-  uint64_t behind = 0;    ///< of a pass that waits: jobs of its place that come before it
+  uint64_t behind = 0;    ///< jobs of its place that come before it
   bool pass = false;      ///< does nothing but wait its turn; has no payload
   bool timed_out = false; ///< its call took longer than the stage's timeout
   bool keeps_key = false; ///< timed out, and its call still runs: its key waits for that (I3)
+  bool again = false;     ///< failed, and is to be called again
+  attempts tried;
   std::atomic<bool> begun{false}; ///< a call works on it; set by its processor, for who asks why it
                                   ///< takes so long (any thread)
 };

@@ -53,4 +53,7 @@ std::unique_ptr<source> make_source(caf::actor_system& system, source_config cfg
 /// The error of a record whose value is null where its route expects one.
 caf::error null_value_error();
 
+/// What a codec said, as errc::decode_failed.
+caf::error undecodable(caf::error reason);
+
 } // namespace keyloom::detail

@@ -22,7 +22,7 @@ class stage_base {
 public:
   stage_base(std::string name, processor_kind kind, const stage_options& options, bool by_run)
     : name_(std::move(name)), kind_(kind), by_run_(by_run), mode_(options.mode),
-      timeout_(options.timeout) {
+      timeout_(options.timeout), retry_(options.retry), on_error_(options.on_error) {
     set_limits(options.limits);
   }
   virtual ~stage_base() = default;
@@ -34,6 +34,9 @@ public:
   stage_mode mode() const { return mode_; }
   /// Of one call; 0: none.
   std::chrono::milliseconds timeout() const { return timeout_; }
+  /// Null: the source's.
+  const retry_policy* retry() const { return retry_ ? &*retry_ : nullptr; }
+  std::optional<failure_action> on_error() const { return on_error_; }
 
   /// The present limits. Each number is one that was set; while they are being set, the others may
   /// still be the former ones.
@@ -65,6 +68,9 @@ public:
   /// Whether the user's job can be copied, as a stage with a timeout needs it.
   virtual bool copies_jobs() const = 0;
 
+  /// Whether nothing in the user's job can lie in its record's memory.
+  virtual bool owns_jobs() const = 0;
+
   /// Gives a call key and payload of a job: with a timeout a copy of the payload, because the job
   /// may be finalized while the call is still under way, otherwise the payload itself. What copying
   /// throws comes out.
@@ -75,6 +81,9 @@ public:
 
   /// Sets the job's result to an error.
   virtual void fail(job& j, caf::error reason) = 0;
+
+  /// The error the job was worked on with; null when it has a result.
+  virtual const caf::error* failure(const job& j) const = 0;
 
   /// Calls the user's finalizer with the job's result; what it throws comes out. Without a
   /// finalizer the result decides: an error fails the event, anything else completes it.
@@ -92,6 +101,8 @@ private:
   bool by_run_;
   stage_mode mode_;
   std::chrono::milliseconds timeout_;
+  std::optional<retry_policy> retry_;
+  std::optional<failure_action> on_error_;
   std::atomic<uint32_t> concurrency_;
   std::atomic<uint32_t> waiting_per_worker_;
   std::atomic<uint32_t> concurrent_keys_;

@@ -75,6 +75,36 @@ TEST_CASE("a configuration file wins over code, and what it leaves out stays") {
   CHECK(cfg.connect_timeout == 5s);
 }
 
+TEST_CASE("the failure policy is set in a file, and what is wrong with it is said") {
+  auto cfg = usable();
+  cfg.retry.jitter = 5;
+  cfg.on_unreadable = failure_action::stop_partition;
+  auto problem = problem_of(R"(
+    keyloom {
+      on-error = "dead_letter"
+      on-unreadable = "skip"
+      dead-letter-topic = "dead"
+      retry { times = 3, total = 1min, backoff = 0ms, factor = 5, max-backoff = 2s }
+    })",
+                            cfg);
+  CHECK(problem.empty());
+  CHECK(cfg.on_error == failure_action::dead_letter);
+  CHECK(cfg.on_unreadable == failure_action::skip);
+  CHECK(cfg.dead_letter_topic == "dead");
+  CHECK(cfg.retry.times == 3);
+  CHECK(cfg.retry.total == 1min);
+  CHECK(cfg.retry.backoff == 0ms);
+  CHECK(cfg.retry.factor == 5);
+  CHECK(cfg.retry.max_backoff == 2s);
+  CHECK(cfg.retry.jitter == 5);
+  CHECK(problem_of("keyloom { on-unreadable = \"as_on_error\" }", cfg).empty());
+  CHECK_FALSE(cfg.on_unreadable);
+  CHECK(problem_of("keyloom { retry.jitter = 101 }")
+        == "keyloom.retry.jitter: 101 is out of range: 0 to 100; the nearest is 100");
+  CHECK(problem_of("keyloom { retry.factor = 0 }")
+        == "keyloom.retry.factor: 0 is out of range: 1 to 1000; the nearest is 1");
+}
+
 TEST_CASE("whatever the configuration says about topics replaces what code says about them") {
   auto* given = GENERATE("topic = \"b\"", "topics = [\"b\", \"c\"]", "pattern = \"^b\"");
   source_config cfg{.group = "g", .topics = {"a", "z"}};

@@ -162,3 +162,35 @@ TEST_CASE("a key has a chain only while it has events that are not released") {
   rig.complete(1);
   CHECK(rig.gate.keys() == 0);
 }
+
+TEST_CASE("none, an event behind one that was parked is released when it is complete") {
+  gate_rig rig{{.order = output_order::none}, {"a", "a", "b"}};
+  CHECK(rig.begin(0));
+  rig.gate.park(rig.storage[0], rig.now);
+  CHECK_FALSE(rig.begin(1));
+  CHECK(rig.begin(2));
+  rig.gate.unpark(rig.storage[0]);
+  order_gate::permits out;
+  rig.gate.resume(rig.storage[0], rig.now, out);
+  REQUIRE(out.runnable.size() == 1);
+  CHECK(out.runnable[0] == &rig.storage[1]);
+  rig.complete(1);
+  CHECK(rig.released == list{1});
+  rig.complete(0);
+  CHECK(rig.released == list{1, 0});
+  CHECK(rig.gate.keys() == 0);
+}
+
+TEST_CASE("handlers behind one that was parked wait, also when they had been let run") {
+  gate_rig rig{{.chain_limit = 1}, {"a", "a", "a", "a"}};
+  CHECK(rig.begin(0));
+  for (size_t i : {1, 2, 3})
+    CHECK_FALSE(rig.begin(i));
+  rig.complete(0);
+  REQUIRE(rig.runnable == list{1});
+  rig.gate.park(rig.storage[1], rig.now);
+  CHECK(rig.storage[2].waiting);
+  rig.gate.unpark(rig.storage[1]);
+  rig.complete(1);
+  CHECK(rig.runnable == list{1, 2});
+}

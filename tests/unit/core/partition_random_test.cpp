@@ -73,6 +73,8 @@ private:
       choices.push_back(4);
     if (!by_hand_.empty())
       choices.insert(choices.end(), 2, 5);
+    if (rig_.core->next_retry())
+      choices.push_back(6);
     if (choices.empty())
       return false;
     switch (choices[pick(choices.size())]) {
@@ -92,8 +94,11 @@ private:
       case 4:
         complete_by_hand(some_completion());
         break;
-      default:
+      case 5:
         bring();
+        break;
+      default:
+        retry();
     }
     if (chance(5)) {
       rig_.source->stages[pick(stages_.size())]->set_limits(some_limits());
@@ -105,6 +110,14 @@ private:
       rig_.outputs.room = SIZE_MAX;
     rig_.clock.advance(std::chrono::milliseconds{pick(8)});
     return true;
+  }
+
+  /// Lets time pass until something is to be called again.
+  void retry() {
+    auto now = rig_.clock.now();
+    if (auto due = *rig_.core->next_retry(); due > now)
+      rig_.clock.advance(std::chrono::ceil<std::chrono::milliseconds>(due - now));
+    rig_.core->retry_due();
   }
 
   size_t some_completion() {
@@ -128,6 +141,8 @@ private:
     rig_.core->finished(std::move(answered));
     for (auto number : std::exchange(returned_, {})) {
       auto& job = model_.jobs[number];
+      if (!job.processed) // it is called again
+        continue;
       job.gone = true;
       if (job.finalized == 0 && !stopped_ && !model_.events[job.event].failed)
         wrong("I5: job " + text(number) + " came back and was not finalized");
@@ -165,6 +180,8 @@ private:
         bring();
       else if (!completions_.empty())
         complete_by_hand(some_completion());
+      else if (rig_.core->next_retry())
+        retry();
       else
         break;
       check();
@@ -175,7 +192,8 @@ private:
       wrong("everything came back, but the partition is not drained");
     if (end_ == ending::run_out)
       check_all_out();
-    if (end_ != ending::stop)
+    // What was parked at the end of intake is left to the next owner, with what stands behind it.
+    if (end_ != ending::stop && parked() == 0)
       for (size_t i = 0; i < model_.jobs.size(); ++i)
         if (auto& job = model_.jobs[i];
             !job.processed && !job.dropped && job.what != test::model_job::kind::pass)
@@ -263,7 +281,16 @@ private:
       wrong("the poller waits for credit and was not woken");
   }
 
+  int64_t parked() const {
+    int64_t result = rig_.totals.parked;
+    for (size_t i = 0; i < stages_.size(); ++i)
+      result += rig_.meters[i].parked;
+    return result;
+  }
+
   void check_meters() {
+    if (parked() != 0)
+      wrong("given up, but something counts as parked");
     if (rig_.totals.in_flight != 0)
       wrong("given up, but in_flight is " + std::to_string(rig_.totals.in_flight));
     for (size_t i = 0; i < stages_.size(); ++i)

@@ -94,6 +94,43 @@ TEST_CASE("a function with a timeout asks for jobs that can be copied, one witho
   }
 }
 
+TEST_CASE("a retry policy that cannot work is an error that names the stage or the setting") {
+  auto wrong = [](retry_policy of_stage, retry_policy of_source) {
+    core::plan source;
+    source.config.retry = std::move(of_source);
+    fakes::add_stage<no_store, int, void>(source, "look", blocking(nothing), detail::no_finalizer{},
+                                          {.limits = {}, .retry = std::move(of_stage)});
+    return describe(core::check_failure_policy(source));
+  };
+  CHECK(describe(caf::error{}) == wrong({.times = 5}, {.total = 1min}));
+  CHECK(wrong({.jitter = 101}, {})
+        == "stage 'look': retry.jitter 101; it is a percentage and must be at most 100");
+  CHECK(wrong({}, {.factor = 0})
+        == "keyloom.retry.factor 0; it must be at least 1, which waits equally long each time");
+  CHECK(wrong({.backoff = -1ms}, {}) == "stage 'look': retry: a time below 0; give 0 ms or more");
+}
+
+TEST_CASE("a stage's own policy wins over the source's, which wins for what has none") {
+  core::plan source;
+  source.config.retry.times = 3;
+  source.config.on_error = failure_action::skip;
+  source.config.on_unreadable = failure_action::dead_letter;
+  fakes::add_stage<no_store, int, void>(source, "as source", blocking(nothing),
+                                        detail::no_finalizer{});
+  fakes::add_stage<no_store, int, void>(
+    source, "own", blocking(nothing), detail::no_finalizer{},
+    {.limits = {}, .retry = retry_policy{}, .on_error = failure_action::stop_source});
+  CHECK(source.retry_of(0).times == 3);
+  CHECK_FALSE(source.retry_of(1).enabled());
+  auto failed = caf::make_error(errc::processor_failed);
+  auto unreadable = caf::make_error(errc::decode_failed);
+  CHECK(source.action_for(0, failed) == failure_action::skip);
+  CHECK(source.action_for(1, failed) == failure_action::stop_source);
+  CHECK(source.action_for(1, unreadable) == failure_action::stop_source);
+  CHECK(source.action_for(detail::job::no_stage, failed) == failure_action::skip);
+  CHECK(source.action_for(detail::job::no_stage, unreadable) == failure_action::dead_letter);
+}
+
 TEST_CASE("a source without a handler is refused, because every record would be an error") {
   core::plan source;
   auto err = core::check_plan(source);

@@ -52,6 +52,13 @@ protected:
     cfg.chain_limit = static_cast<uint32_t>(1 + pick(4));
     cfg.chain_time = std::chrono::milliseconds{20};
     cfg.credit = 10;
+    if (chance(50)) {
+      retries_ = static_cast<unsigned>(1 + pick(2));
+      cfg.retry = {.times = retries_,
+                   .backoff = std::chrono::milliseconds{pick(6)},
+                   .jitter = static_cast<uint32_t>(pick(101))};
+    }
+    rig_.incidents.on_retry = [this](const std::string& reason) { on_retry(reason); };
     rig_.on_default([this](context<>& ctx, const record& rec) { return handle(ctx, rec); });
     auto each = [this](std::string_view key, job_payload& j) { return process(key, j); };
     auto run = [this](std::string_view key, std::span<job_payload* const> jobs) {
@@ -62,7 +69,9 @@ protected:
     add(blocking(each), {.limits = some_limits(), .mode = any()});
     add(compute(each), {.limits = some_limits(), .mode = any()});
     add(blocking(each), {.limits = {}, .mode = any()});
-    if (chance(50))
+    if (retries_ > 0) // by run, others than those that failed are called in between
+      add(compute(each), {.limits = {}, .mode = any()});
+    else if (chance(50))
       add(blocking(by_run(run)), {.limits = some_limits(), .mode = ordered()});
     else
       add(compute(by_run(run)), {.limits = some_limits(), .mode = ordered()});
@@ -82,7 +91,7 @@ protected:
     stages_.push_back(fakes::add_stage<no_store, job_payload, int>(
       *rig_.source, "stage" + text(stages_.size()), std::move(processor), finalizer, how));
     auto& added = *rig_.source->stages.back();
-    auto lanes = added.kind() == processor_kind::compute && !added.by_run();
+    auto lanes = added.kind() == processor_kind::compute && !added.by_run() && retries_ == 0;
     model_.stages.push_back({how.mode, lanes});
   }
 
@@ -111,6 +120,7 @@ protected:
   outcome handle(context<>& ctx, const record& rec) {
     auto index = std::stoul(std::string{rec.value});
     auto& ev = model_.events[index];
+    ++ev.tries;
     if (ev.handled)
       wrong("I12: the handler of event " + text(index) + " ran twice");
     if (draining_ || stopped_)
@@ -125,10 +135,11 @@ protected:
   caf::expected<int> process(std::string_view key, job_payload& j) {
     model_.on_processed(j.job, key);
     returned_.push_back(j.job);
-    if (chance(5))
-      throw std::runtime_error{"a random failure"};
-    if (chance(5))
-      return caf::make_error(errc::processor_failed, "a random error");
+    auto percent = retries_ > 0 ? 15 : 5;
+    if (chance(percent))
+      throw std::runtime_error{"a random failure of job " + text(j.job) + "."};
+    if (chance(percent))
+      return caf::make_error(errc::processor_failed, "a random error of job " + text(j.job) + ".");
     return 1;
   }
 
@@ -162,6 +173,8 @@ protected:
       ~at_end() { gone = true; }
     } mark{model_.jobs[j.job].gone};
     if (!result) {
+      if (model_.jobs[j.job].tries <= retries_)
+        wrong("job " + text(j.job) + " failed for good though it could be called again");
       ev.failed = true;
       return result.error();
     }
@@ -217,6 +230,21 @@ protected:
     if (what == model_job::kind::pass)
       return stages_[stage].pass(ctx, view);
     return stages_[stage].schedule(ctx, view, job_payload{index, number});
+  }
+
+  /// The partition says what it calls again.
+  void on_retry(const std::string& reason) {
+    auto number_behind = [&reason](const std::string& word) {
+      return std::stoul(reason.substr(reason.find(word) + word.size()));
+    };
+    if (reason.find(", stage '") != std::string::npos) {
+      model_.on_job_retry(number_behind(" of job "), retries_);
+      return;
+    }
+    auto offset = static_cast<int64_t>(number_behind(", offset "));
+    for (size_t i = 0; i < model_.events.size(); ++i)
+      if (model_.events[i].offset == offset)
+        model_.on_handler_retry(i, retries_);
   }
 
   // -- what is done by hand
@@ -318,6 +346,7 @@ protected:
   std::vector<stage_handle<job_payload>> stages_;
   std::map<size_t, job_completion> completions_; ///< by the number of their job; not called yet
   std::vector<called> by_hand_;                  ///< in the rig's `back`, in this order
+  unsigned retries_ = 0;
   bool draining_ = false;
   bool stopped_ = false;
   fakes::partition_rig rig_;

@@ -21,6 +21,7 @@ struct model_event {
   bool taken = false; ///< its batch was given to the partition
   bool handled = false;
   bool failed = false;
+  unsigned tries = 0;     ///< of its handler
   size_t open_jobs = 0;   ///< not finalized
   size_t unprocessed = 0; ///< of the jobs that were sent
   size_t acknowledged = 0;
@@ -38,6 +39,7 @@ struct model_job {
   kind what = kind::work;
   bool dropped = false; ///< its turn failed: it must never be seen
   bool processed = false;
+  unsigned tries = 0;
   unsigned finalized = 0;
   bool gone = false;         ///< its stage is done with it
   mutable bool over = false; ///< of a pass
@@ -91,7 +93,27 @@ public:
       wrong("I3: job " + text(number) + " of key '" + job.key + "' was processed after job "
             + text(last));
     last = number;
+    ++job.tries;
     --events[job.event].unprocessed;
+  }
+
+  /// The job that was processed is to be processed again.
+  void on_job_retry(size_t number, unsigned most) {
+    auto& job = jobs[number];
+    if (!job.processed || job.finalized > 0 || job.tries > most)
+      wrong("job " + text(number) + " is to be called again after " + text(job.tries) + " calls");
+    job.processed = false;
+    ++events[job.event].unprocessed;
+  }
+
+  /// The handler that failed is to be called again.
+  void on_handler_retry(size_t event, unsigned most) {
+    auto& ev = events[event];
+    if (!ev.handled || !ev.failed || ev.tries > most)
+      wrong("the handler of event " + text(event) + " is to be called again after " + text(ev.tries)
+            + " calls");
+    ev.handled = false;
+    ev.failed = false;
   }
 
   /// The finalizer of a job is called.
