@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <queue>
+#include <random>
 #include <vector>
 
 namespace keyloom::tools {
@@ -46,7 +47,7 @@ struct delay_state {
 private:
   caf::result<int64_t> take(const delay_job& job) {
     if (job.delay_us <= 0) {
-      if (job.fail)
+      if (fails(job.fail_rate))
         return caf::make_error(caf::sec::runtime_error, "failed on purpose (--fail-rate)");
       return job.delay_us;
     }
@@ -60,7 +61,7 @@ private:
   void wake() {
     for (auto now = clock::now(); !waiting_.empty() && waiting_.top().due <= now; waiting_.pop()) {
       auto done = waiting_.top();
-      if (done.job.fail)
+      if (fails(done.job.fail_rate))
         done.answer.deliver(
           caf::make_error(caf::sec::runtime_error, "failed on purpose (--fail-rate)"));
       else
@@ -82,6 +83,11 @@ private:
 };
 
 } // namespace
+
+bool fails(double rate) {
+  static thread_local std::minstd_rand generator{std::random_device{}()};
+  return rate > 0 && std::uniform_real_distribution<double>{}(generator) < rate;
+}
 
 delay_actor spawn_delay_actor(caf::actor_system& system) {
   return system.spawn<delay_actor::stateful_impl<delay_state>>();

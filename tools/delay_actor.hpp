@@ -17,12 +17,15 @@ namespace keyloom::tools {
 /// What `work` asks its handler actor to do.
 struct delay_job {
   int64_t delay_us = 0;
-  bool fail = false;
+  double fail_rate = 0; ///< the fraction of attempts that fail
 };
+
+/// Whether an attempt fails, by a generator of the calling thread's own.
+bool fails(double rate);
 
 template <class Inspector>
 bool inspect(Inspector& f, delay_job& x) {
-  return f.object(x).fields(f.field("delay_us", x.delay_us), f.field("fail", x.fail));
+  return f.object(x).fields(f.field("delay_us", x.delay_us), f.field("fail_rate", x.fail_rate));
 }
 
 } // namespace keyloom::tools

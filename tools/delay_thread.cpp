@@ -99,7 +99,7 @@ bool delay_thread::answer_due() {
 }
 
 void delay_thread::answer(pending& done) {
-  if (done.job.fail)
+  if (fails(done.job.fail_rate))
     done.done(caf::make_error(caf::sec::runtime_error, "failed on purpose (--fail-rate)"));
   else
     done.done(done.job.delay_us);

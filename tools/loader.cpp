@@ -28,8 +28,8 @@ const kafka::properties& backlog_defaults() {
 } // namespace
 
 loader::loader(cluster_access& access, load_source& source, actors::stop_signal& stop,
-               std::optional<double> rate)
-  : access_(access), source_(source), stop_(stop), rate_(rate), progress_("loading") {
+               std::optional<double> rate, const std::string& what)
+  : access_(access), source_(source), stop_(stop), rate_(rate), progress_(what) {
   // nop
 }
 

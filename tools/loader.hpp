@@ -23,10 +23,10 @@ public:
     double seconds = 0;     ///< from the first record handed over to the last report
   };
 
-  /// `rate` in records a second, evenly spread; as fast as possible without. All three must outlive
-  /// the loader.
+  /// `rate` in records a second, evenly spread; as fast as possible without. `what` is shown while
+  /// it takes long. The first three must outlive the loader.
   loader(cluster_access& access, load_source& source, actors::stop_signal& stop,
-         std::optional<double> rate);
+         std::optional<double> rate, const std::string& what = "loading");
 
   /// Sends to `topic` until the source has no more, or a signal comes; what was handed over is
   /// waited for either way. Errors: the source's, properties the client does not take, and

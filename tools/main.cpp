@@ -5,6 +5,7 @@
 #include "tools/demo.hpp"
 #include "tools/load.hpp"
 #include "tools/offsets.hpp"
+#include "tools/redrive.hpp"
 #include "tools/report.hpp"
 #include "tools/verify.hpp"
 #include "tools/work.hpp"
@@ -176,6 +177,38 @@ runner add_offsets(CLI::App& app) {
   return [o] { return run_offsets(*o); };
 }
 
+runner add_redrive(CLI::App& app) {
+  auto o = std::make_shared<redrive_options>();
+  add_text(app, "--dlq", o->dlq, "T", "the dead-letter topic")->required();
+  add_text(app, "--to", o->to, "T2", "where its records go; must exist")->required();
+  add_number<uint64_t>(app, "--limit", o->limit, 1, 1'000'000'000'000,
+                       "send at most so many; default all that are there now");
+  app.add_flag("--dry-run", o->dry_run, "read and count, send nothing");
+  add_text(app, "--group", o->group, "G",
+           "consumer group that remembers how far it came; default keyloom-redrive-T-T2");
+  add_common(app, o->common, {});
+  app.footer("Key, value, headers and timestamp are the original ones; the headers "
+             "keyloom.dead-letter.* go. "
+             "A later call goes on\nwhere the last one ended: read: records taken from the "
+             "dead-letter topic, "
+             "sent: acknowledged, left: still there.\nOne call at a time for each group.\n"
+             "example: keyloom redrive --dlq legs-dead --to legs --limit 100");
+  app.callback([o] {
+    require(o->dlq != o->to, "--to is the dead-letter topic itself, so this would never end; give "
+                             "the topic that the records came from, or another one");
+  });
+  return [o] { return run_redrive(*o); };
+}
+
+void add_failure_policy(CLI::App& app, work_options& o) {
+  add_choice(app, "--on-error", o.on_error, {"stop", "skip", "dead-letter"},
+             "a record that failed for good stops its partition, is skipped, or goes to --dlq; "
+             "default that of the file, or stop");
+  add_number<uint32_t>(app, "--retries", o.retries, 0, 1'000'000,
+                       "how often what failed is tried again; default that of the file, or 0");
+  add_text(app, "--dlq", o.dlq, "T4", "the dead-letter topic; must exist");
+}
+
 runner add_broker(CLI::App& app) {
   auto o = std::make_shared<broker_options>();
   app.add_flag("--json", o->json, "print the address as one JSON object");
@@ -263,9 +296,7 @@ runner add_work(CLI::App& app) {
              {"standard", "compute_bound", "fast_network", "slow_network", "wide_network"},
              "limits for a kind of work; default standard")
     ->excludes(concurrency);
-  add_choice(app, "--on-error", o->on_error, {"stop", "skip"},
-             "a record that fails stops its partition, or is skipped; default that of the file, or "
-             "stop");
+  add_failure_policy(app, *o);
   add_choice(app, "--output-order", o->output_order, {"by_key", "by_event", "none"},
              "order of the outputs; default that of the file, or by_key");
   add_choice(
@@ -277,7 +308,11 @@ runner add_work(CLI::App& app) {
   add_common(app, o->common, {});
   app.footer("example: keyloom work --topic t --group g --out t2 --processor blocking --delay-ms 5 "
              "--concurrency 100 --until-end");
-  app.callback([o] { check_by_run(*o); });
+  app.callback([o] {
+    check_by_run(*o);
+    require(o->on_error != "dead-letter" || !o->dlq.empty() || !o->common.config_file.empty(),
+            "--on-error dead-letter needs --dlq, the topic for them");
+  });
   return [o] { return run_work(*o); };
 }
 
@@ -293,6 +328,7 @@ constexpr command commands[] = {
   {"work", "the reference worker: read a topic, do work, commit in order", add_work},
   {"verify", "compare a worker's output with its input", add_verify},
   {"offsets", "how far a group has come", add_offsets},
+  {"redrive", "dead letters back into a topic", add_redrive},
   {"broker", "an embedded broker in the foreground", add_broker},
 };
 

@@ -105,11 +105,27 @@ nlohmann::ordered_json make_report(const source_state& state, const latency_hist
   report["commits"] = state.commits;
   report["lat_p50_ms"] = rounded(latency.percentile_ms(0.50), 3);
   report["lat_p99_ms"] = rounded(latency.percentile_ms(0.99), 3);
-  report["retries"] = 0;
-  report["dead_lettered"] = 0;
+  report["retries"] = state.retries;
+  report["dead_lettered"] = state.dead_lettered;
   report["skipped"] = state.skipped;
   report["in_flight_max"] = state.in_flight_max;
   return report;
+}
+
+void use_failure_policy(const work_options& options, source_config& cfg) {
+  if (!options.on_error.empty())
+    cfg.on_error = options.on_error == "skip"          ? failure_action::skip
+                   : options.on_error == "dead-letter" ? failure_action::dead_letter
+                                                       : failure_action::stop_partition;
+  if (!options.dlq.empty())
+    cfg.dead_letter_topic = options.dlq;
+  if (options.retries) {
+    cfg.retry.times = *options.retries;
+    cfg.retry.total = milliseconds{0};
+  }
+  if (cfg.on_error == failure_action::dead_letter
+      || cfg.on_unreadable == failure_action::dead_letter)
+    cfg.skip_headers = false; // they are part of a dead letter
 }
 
 /// The defaults, over them the configuration file, over that the command line.
@@ -119,13 +135,11 @@ caf::expected<source_config> make_config(const cluster_access& access,
   cfg.skip_headers = true; // nothing is routed by type, and outputs have headers of their own
   if (auto err = use_file(access, cfg))
     return err;
+  use_failure_policy(options, cfg);
   cfg.group = options.group;
   cfg.topic = options.topic;
   cfg.topics.clear();
   cfg.pattern.clear();
-  if (!options.on_error.empty())
-    cfg.on_error = options.on_error == "skip" ? failure_action::skip
-                                              : failure_action::stop_partition;
   if (!options.output_order.empty())
     cfg.output_order = options.output_order == "by_key"     ? output_order::by_key
                        : options.output_order == "by_event" ? output_order::by_event

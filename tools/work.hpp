@@ -25,7 +25,9 @@ struct work_options {
   double straggler_fraction = 0; ///< fraction of jobs that take straggler_ms instead
   int64_t straggler_ms = 0;
   // Empty: what the configuration file says, or the default.
-  std::string on_error;     ///< stop, skip
+  std::string on_error; ///< stop, skip, dead-letter
+  std::optional<uint32_t> retries;
+  std::string dlq;          ///< the dead-letter topic
   std::string output_order; ///< by_key, by_event, none
   std::string key_turns;    ///< automatic, interleaved, serial
   std::string tag;          ///< of each output's header `by`; empty: no such header

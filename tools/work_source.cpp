@@ -71,17 +71,17 @@ work_source::work_source(caf::actor_system& system, const work_options& options,
 
 void work_source::add_none() {
   source_.on_default([this](context<>& ctx, const record&) {
-    return fails() ? outcome{on_purpose()} : finish(ctx);
+    return fails(options_.fail_rate) ? outcome{on_purpose()} : finish(ctx);
   });
 }
 
 void work_source::add_compute() {
   struct hash_job {
     std::string_view value; // in the record's memory, which outlives the job
-    bool fail;
+    double fail_rate;
   };
   auto one = [](std::string_view, hash_job& job) -> caf::expected<uint64_t> {
-    if (job.fail)
+    if (fails(job.fail_rate))
       return on_purpose();
     return std::hash<std::string_view>{}(job.value);
   };
@@ -99,7 +99,7 @@ void work_source::add_compute() {
                  ? source_.stage<hash_job, uint64_t>("compute", compute(by_run(run)), done, how())
                  : source_.stage<hash_job, uint64_t>("compute", compute(one), done, how());
   source_.on_default([this, stage](context<>& ctx, const record& rec) {
-    return stage.schedule(ctx, rec.key, hash_job{rec.value, fails()});
+    return stage.schedule(ctx, rec.key, hash_job{rec.value, options_.fail_rate});
   });
 }
 
@@ -109,7 +109,7 @@ void work_source::add_blocking() {
   };
   auto one = [wait](std::string_view, delay_job& job) -> caf::expected<void> {
     wait(job.delay_us);
-    return job.fail ? on_purpose() : caf::error{};
+    return fails(job.fail_rate) ? on_purpose() : caf::error{};
   };
   auto run = [wait](std::string_view, std::span<delay_job* const> jobs) {
     int64_t longest = 0; // one call, which a straggler holds up
@@ -117,7 +117,7 @@ void work_source::add_blocking() {
     results.reserve(jobs.size());
     for (auto* job : jobs) {
       longest = std::max(longest, job->delay_us);
-      results.emplace_back(job->fail ? on_purpose() : caf::error{});
+      results.emplace_back(fails(job->fail_rate) ? on_purpose() : caf::error{});
     }
     wait(longest);
     return results;
@@ -129,7 +129,7 @@ void work_source::add_blocking() {
                  ? source_.stage<delay_job, void>("blocking", blocking(by_run(run)), done, how())
                  : source_.stage<delay_job, void>("blocking", blocking(one), done, how());
   source_.on_default([this, stage](context<>& ctx, const record& rec) {
-    return stage.schedule(ctx, rec.key, delay_job{delay().count(), fails()});
+    return stage.schedule(ctx, rec.key, delay_job{delay().count(), options_.fail_rate});
   });
 }
 
@@ -141,7 +141,7 @@ void work_source::add_actor(caf::actor_system&) {
     },
     how());
   source_.on_default([this, stage](context<>& ctx, const record& rec) {
-    return stage.schedule(ctx, rec.key, delay_job{delay().count(), fails()});
+    return stage.schedule(ctx, rec.key, delay_job{delay().count(), options_.fail_rate});
   });
 }
 
@@ -157,7 +157,7 @@ void work_source::add_async() {
     },
     how());
   source_.on_default([this, stage](context<>& ctx, const record& rec) {
-    return stage.schedule(ctx, rec.key, delay_job{delay().count(), fails()});
+    return stage.schedule(ctx, rec.key, delay_job{delay().count(), options_.fail_rate});
   });
 }
 
@@ -190,10 +190,6 @@ outcome work_source::finish(context<>& ctx) {
     result.headers.push_back({"by", options_.tag});
   ctx.forward(std::move(result));
   return complete;
-}
-
-bool work_source::fails() const {
-  return options_.fail_rate > 0 && chance() < options_.fail_rate;
 }
 
 std::chrono::microseconds work_source::delay() const {

@@ -30,7 +30,6 @@ private:
   void add_async();
   stage_options how() const;
   outcome finish(context<>& ctx);
-  bool fails() const;
   std::chrono::microseconds delay() const;
 
   const work_options& options_;
