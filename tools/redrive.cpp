@@ -7,6 +7,8 @@
 #include "tools/report.hpp"
 #include "tools/topic_reader.hpp"
 
+#include <keyloom/errc.hpp>
+
 #include <algorithm>
 
 namespace keyloom::tools {
