@@ -49,6 +49,7 @@ class Group:
         self.deaths = []  # times: killed, frozen, or told to stop, which one that joins cannot tell its group either
         self.outages = []  # begin, end
         self.samples = []  # (time, partition -> (committed, end))
+        self.told = []  # of each sample: when the broker had answered, which takes long at times
         self.over = threading.Event()
         self.sampler = threading.Thread(target=self.sample)
 
@@ -153,6 +154,10 @@ class Group:
         fenced = self.options.protocol == "static" and "FENCED_INSTANCE_ID" in said
         return fenced or (member.process.returncode in (1, 3) and not owned(member.news(), time.time()))
 
+    def never_began(self, member, code):
+        """Told to stop while it looked for a broker that was away, or not yet itself again."""
+        return self.outages and code in (1, 3) and not any(what == "assigned" for _, what, _, _ in member.news())
+
     def stop_all(self):
         """Stops who runs, and returns complaints about how they ended."""
         self.over.set()
@@ -167,7 +172,7 @@ class Group:
             except subprocess.TimeoutExpired:
                 complaints.append(f"{member.name} has not stopped within {PATIENCE} s")
                 continue
-            if member.ending == "stopped" and code != 0:
+            if member.ending == "stopped" and code != 0 and not self.never_began(member, code):
                 complaints.append(f"{member.name} stopped with {code}: {member.log.read_text()[-2000:]}")
             if member.ending != "gave up":
                 complaints += [f"{member.name}: {line}" for _, what, line, _ in member.news() if what == "error"]
@@ -192,6 +197,7 @@ class Group:
             state = self.offsets()
             if state is not None:
                 self.samples.append((at, state))
+                self.told.append(time.time())
 
     def troubles(self):
         """Times (begin, end) in which the broker was away, or so slow that nobody else can be blamed."""
@@ -250,7 +256,9 @@ class Group:
         return low[partition][0], high[partition][1]
 
     def sampled(self, at, before):
-        """The last sample before a time, or the first one after it; of the first and last ones at the ends."""
+        """The last sample that was whole before a time, or the first one that began after it; of the first and last
+        ones at the ends."""
         if before:
-            return next((state for when, state in reversed(self.samples) if when <= at), self.samples[0][1])
+            whole = zip(reversed(self.told), reversed(self.samples))
+            return next((state for told, (_, state) in whole if told <= at), self.samples[0][1])
         return next((state for when, state in self.samples if when >= at), self.samples[-1][1])

@@ -10,6 +10,7 @@ import judgement
 import member
 import plan
 import world
+from group import Group
 from judgement import Harm, Ledger, Span
 
 LOG = """2026-01-02T03:04:05.100 info keyloom: assigned in-1/0-1, in-1/3
@@ -106,6 +107,16 @@ class Notes(unittest.TestCase):
         self.assertEqual(first, plan.draw(17, 600, True))
         self.assertNotEqual(first, plan.draw(18, 600, True))
         self.assertEqual({step.what for step in first}, {"kill", "stop", "freeze", "join", "outage"})
+
+
+class Samples(unittest.TestCase):
+    def test_a_sample_that_took_long_says_nothing_of_the_time_before_its_answer(self):
+        group = Group.__new__(Group)
+        group.samples, group.told = [(1, "first"), (3, "second"), (12, "third")], [2, 11, 13]
+        self.assertEqual(group.sampled(5, before=True), "first")
+        self.assertEqual(group.sampled(11, before=True), "second")
+        self.assertEqual(group.sampled(5, before=False), "third")
+        self.assertEqual(group.sampled(0, before=True), "first")
 
 
 class Stopping(unittest.TestCase):
