@@ -104,3 +104,37 @@ TEST_CASE("records larger than a partition's share of the budget pass one at a t
     CHECK(with.read_back(out, 10).size() == 10);
   });
 }
+
+TEST_CASE("of records larger than a partition's share each partition holds one, also at first") {
+  on_each_broker([](test_broker& broker) {
+    constexpr int partitions = 24;
+    constexpr size_t bytes = 100'000;
+    source_fixture with{broker};
+    auto in = broker.new_topic(partitions);
+    std::vector<outgoing_record> records;
+    for (int p = 0; p < partitions; ++p)
+      for (auto& each : large(in, p, 8, bytes))
+        records.push_back(std::move(each));
+    send(broker, records);
+    auto cfg = with.config(in);
+    cfg.budget = 1 << 20;
+    event_source<> source{with.system, cfg};
+    barrier gate;
+    auto stuck = source.stage<int, void>("stuck",
+                                         blocking([&](std::string_view, int&) { gate.pass(); }),
+                                         {.concurrency = partitions * 8});
+    source.on_default(
+      [=](context<>& ctx, const record& rec) { return stuck.schedule(ctx, rec.key, 0); });
+    require_ok(source.start());
+    CHECK(eventually([&] {
+      std::this_thread::yield();
+      auto state = source.state().partitions;
+      return state.size() == partitions
+             && std::all_of(state.begin(), state.end(), [](auto& p) { return p.in_flight > 0; });
+    }));
+    gate.open();
+    REQUIRE(comes_to(source, records.size()));
+    source.stop();
+    CHECK(source.state().held_bytes_max < static_cast<int64_t>(partitions * bytes * 11 / 10));
+  });
+}
