@@ -133,6 +133,33 @@ TEST_CASE("partitions that a topic gets while it is read are read, too") {
   });
 }
 
+TEST_CASE(
+  "topics that a pattern matches, and partitions that they get, are read from when they are "
+  "there") {
+  on_real_broker([](test_broker& broker) {
+    source_fixture with{broker};
+    auto first = broker.new_topic(1);
+    auto out = broker.new_topic(1);
+    auto cfg = with.config("");
+    cfg.pattern = "^" + first;
+    cfg.kafka["topic.metadata.refresh.interval.ms"] = "500";
+    auto source = copying_source(with, cfg, out);
+    require_ok(source->start());
+    send(broker, values(first, {"a"}));
+    REQUIRE(reaches(with, first, {1}));
+    auto second = first + "-later";
+    auto cluster = require_value(kafka::cluster::make(broker.address()));
+    require_ok(cluster->create_topic(second, 1, patience));
+    send(broker, values(second, {"b"}));
+    CHECK(reaches(with, second, {1}));
+    topic_admin{broker}.raise_partitions(first, 2);
+    send(broker, {{.topic = first, .key = "c", .value = "c", .partition = 1}});
+    CHECK(reaches(with, first, {1, 1}));
+    source->stop();
+    CHECK(source->state().errors.empty());
+  });
+}
+
 TEST_CASE("a topic that is deleted while it is read ends the source with an error, or is read anew "
           "once it is there again") {
   on_real_broker([](test_broker& broker) {
