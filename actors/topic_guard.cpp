@@ -86,7 +86,7 @@ void topic_guard::begin_anew(const std::vector<kafka::topic_partition>& partitio
   if (already)
     return;
   if (auto err = consumer_.unsubscribe())
-    log_.error(describe(err)); // the next look finds the topic as it is
+    log_.error(describe(err)); // of a client that is broken or ending, and the source with it
 }
 
 } // namespace keyloom::actors
