@@ -182,8 +182,8 @@ TEST_CASE("a value of a wrong type, unit or range is an error that says what is 
      {"commit.interval = \"soon\"",
       "keyloom.commit.interval: 'soon' is not a time with its unit (ms, s, min, h), such as 100ms; "
       "give 1ms to 1h"},
-     {"on-error = \"skp\"",
-      "keyloom.on-error: 'skp' is not one of stop, stop_source, skip; the nearest is skip"},
+     {"on-error = \"skp\"", "keyloom.on-error: 'skp' is not one of stop, stop_source, skip, "
+                            "dead_letter; the nearest is skip"},
      {"budget = \"64M\"", "keyloom.budget: '64M' is not an amount of bytes, such as 64KiB, 256MiB "
                           "or 1GiB; give 64KiB to 1024GiB"},
      {"budget = 5", "keyloom.budget: 5B is out of range: 64KiB to 1024GiB; the nearest is 64KiB"},
