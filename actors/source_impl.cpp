@@ -33,6 +33,10 @@ caf::error detail::null_value_error() {
 caf::error detail::undecodable(caf::error reason) {
   if (reason == errc::decode_failed)
     return reason;
+  if (!reason)
+    return caf::make_error(errc::decode_failed, "the codec returned an empty error; let its decode "
+                                                "return a value, or an error that says what is "
+                                                "wrong");
   return caf::make_error(errc::decode_failed, describe(reason));
 }
 

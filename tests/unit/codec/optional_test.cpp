@@ -90,3 +90,10 @@ TEST_CASE("a handler of other values never sees a null value: it is a decoding e
 TEST_CASE("a malformed value is a decoding error for a handler of optional values, too") {
   CHECK_FALSE(routed<std::optional<int>>(decimal<int>{}, "x", decode_error).has_value());
 }
+
+TEST_CASE("a codec's empty error is no success: the value is a decoding error with a sentence") {
+  struct silent {
+    caf::expected<int> decode(std::string_view) const { return caf::error{}; }
+  };
+  CHECK(routed<int>(silent{}, "5", decode_error) == std::nullopt);
+}
