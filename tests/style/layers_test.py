@@ -27,6 +27,11 @@ NOT_IN_CORE = {
     "semaphore", "shared_mutex", "stop_token", "syncstream", "thread",
 }
 
+# Of CAF the core has value types alone (errc.cpp takes errors apart, which are messages inside).
+CAF_IN_CORE = {
+    "error", "expected", "intrusive_ptr", "make_counted", "message", "ref_counted", "span", "type_id_list",
+}
+
 # Asks how many processors there are.
 EXCEPT = {("runtime/core/preset.cpp", "thread")}
 
@@ -58,6 +63,8 @@ def complaints_of(path, folder):
                 yield f"{where} includes {target}, which is not below {folder}"
         elif folder == "runtime/core" and name in NOT_IN_CORE and (where, name) not in EXCEPT:
             yield f"{where} includes <{name}>: the core has no threads and no I/O"
+        elif folder == "runtime/core" and name.startswith("caf/") and pathlib.Path(name).stem not in CAF_IN_CORE:
+            yield f"{where} includes <{name}>: of CAF the core has value types alone"
         if name.endswith("rdkafka.h") and folder != "runtime/kafka":
             yield f"{where} includes rdkafka.h: only runtime/kafka may"
 
