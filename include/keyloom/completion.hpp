@@ -21,7 +21,6 @@
 #include <caf/ref_counted.hpp>
 
 #include <atomic>
-#include <exception>
 #include <memory>
 
 namespace keyloom {
@@ -103,15 +102,8 @@ private:
                                     "every path, also where the operation fails or is cancelled"));
   }
 
-  void settle(detail::result_job<Result>& call, caf::expected<Result> result) noexcept {
-    try {
-      call.result.emplace(std::move(result));
-    } catch (const std::exception& ex) {
-      call.result.emplace(caf::make_error(errc::processor_failed,
-                                          std::string{"moving the result threw: "} + ex.what()));
-    } catch (...) {
-      call.result.emplace(caf::make_error(errc::processor_failed, "moving the result threw"));
-    }
+  void settle(detail::result_job<Result>& call, caf::expected<Result>&& result) noexcept {
+    detail::set_result(call, std::move(result));
     to_->completed(std::unique_ptr<detail::job>{&call});
   }
 

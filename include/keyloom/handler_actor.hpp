@@ -156,7 +156,7 @@ public:
         pending.then(
           [&back, call](Result& result) {
             if (auto* open = back.waiting(call)) {
-              static_cast<typed_job<Job, Result>*>(open)->result.emplace(std::move(result));
+              set_result<Result>(*static_cast<typed_job<Job, Result>*>(open), std::move(result));
               back.answered(call, {});
             }
           },

@@ -147,8 +147,8 @@ public:
   void fail(job& j, caf::error reason) override { cast(j).result.emplace(std::move(reason)); }
 
   const caf::error* failure(const job& j) const override {
-    auto& result = *static_cast<const job_type&>(j).result;
-    return result ? nullptr : &result.error();
+    auto& typed = static_cast<const job_type&>(j);
+    return *typed.result || !typed.payload ? nullptr : &typed.result->error();
   }
 
   outcome finalize(turn& t, job& j) override {
@@ -158,6 +158,8 @@ public:
         *typed.result = caf::make_error(errc::processor_failed,
                                         "the processor returned an empty error; let it return a "
                                         "result, or an error that says what failed");
+    if (!typed.payload) // lost when it was moved: there is nothing to call the finalizer with
+      return typed.result->error();
     if constexpr (std::is_same_v<Finalizer, no_finalizer>) {
       return *typed.result ? complete : outcome{typed.result->error()};
     } else {

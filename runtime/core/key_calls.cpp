@@ -35,7 +35,7 @@ void key_calls::answered(std::unique_ptr<detail::job> call) {
     if (s.thrown)
       stage_.fail(*s.current, std::exchange(s.thrown, {}));
     else
-      stage_.give_back(*call, *s.current);
+      give_back(stage_, *call, *s.current);
     deadlines_.remove(s);
     end(s);
   } else {

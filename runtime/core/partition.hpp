@@ -127,7 +127,7 @@ private:
   int32_t partition_id() const override { return number_; }
   std::chrono::system_clock::time_point now() const override { return out_.clock.wall_now(); }
   void forward(outgoing_record&& rec) override { turn_outputs_.push_back(std::move(rec)); }
-  detail::job& blank_job(uint32_t stage) override { return memory_->make_job(stage); }
+  detail::job& blank_job(uint32_t stage) override;
   outcome submit(detail::job& filled) override;
   job_completion job_complete(std::function<outcome(detail::turn&)> finalizer) override;
   void* store() override { return store_.get(); }
@@ -214,6 +214,7 @@ private:
   event* current_ = nullptr;
   std::vector<outgoing_record> turn_outputs_;
   run turn_jobs_;
+  detail::job* blank_ = nullptr; ///< handed out to be filled, and not submitted yet
   std::vector<completable_job*>
     turn_completables_; ///< not linked: their completions may be called during the turn
   bool store_changed_ = false;

@@ -48,7 +48,17 @@ outcome partition::call_finalizer(detail::job& j) try {
   return outcome{errc::finalizer_failed, "the finalizer threw something that is no std::exception"};
 }
 
+/// One that is not submitted before the next is asked for could not be filled: moving the user's
+/// job threw.
+detail::job& partition::blank_job(uint32_t stage) {
+  if (blank_ != nullptr)
+    memory_->recycle(*blank_);
+  blank_ = &memory_->make_job(stage);
+  return *blank_;
+}
+
 outcome partition::submit(detail::job& filled) {
+  blank_ = nullptr;
   turn_jobs_.append(filled);
   return incomplete;
 }

@@ -171,6 +171,12 @@ caf::error lend(detail::stage_base& stage, detail::job& from, detail::job& call)
   return what_was_thrown("copying the job, which a stage with a timeout does,");
 }
 
+void give_back(detail::stage_base& stage, detail::job& call, detail::job& to) noexcept try {
+  stage.give_back(call, to);
+} catch (...) {
+  stage.fail(to, what_was_thrown("moving the job or its result back from the call"));
+}
+
 caf::error timeout_error(const detail::stage_base& stage) {
   return caf::make_error(
     errc::timed_out, "the call took longer than the stage's timeout of "

@@ -137,6 +137,9 @@ caf::error what_was_thrown(const std::string& by = "the processor");
 /// Lends a job to a call; returns what copying it threw.
 caf::error lend(detail::stage_base& stage, detail::job& from, detail::job& call) noexcept;
 
+/// Takes what a call had back into its job; fails the job when that throws.
+void give_back(detail::stage_base& stage, detail::job& call, detail::job& to) noexcept;
+
 /// What a job fails with whose call took too long.
 caf::error timeout_error(const detail::stage_base& stage);
 

@@ -40,7 +40,7 @@ bool session::bring_answers() {
     if (waiting.thrown && waiting.job != nullptr)
       stage.fail(*waiting.job, std::exchange(waiting.thrown, {}));
     else if (waiting.job != nullptr)
-      stage.give_back(*call, *waiting.job);
+      core::give_back(stage, *call, *waiting.job);
     give_back(id);
   }
   return !arrived.empty();

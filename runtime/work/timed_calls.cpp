@@ -49,7 +49,7 @@ core::run timed_calls::copy(const core::run& jobs, caf::error& failed) {
 void timed_calls::give_back(core::run&& copies) {
   while (auto* copy = copies.take()) {
     auto& j = *under_way_.take();
-    stage_.give_back(*copy, j);
+    core::give_back(stage_, *copy, j);
     done_.append(j);
   }
 }

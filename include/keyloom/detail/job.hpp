@@ -6,14 +6,18 @@
 // payload.
 #pragma once
 
+#include <keyloom/errc.hpp>
+
 #include <caf/expected.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace keyloom::core {
 struct event;
@@ -57,6 +61,23 @@ template <class Result>
 struct result_job : job {
   std::optional<caf::expected<Result>> result;
 };
+
+/// Sets the result, or, when moving it throws, an error that says so: a job that was answered must
+/// never be left without a result.
+template <class Result, class Given>
+void set_result(result_job<Result>& answered, Given&& given) noexcept {
+  auto failed = [&answered](const std::string& what) {
+    answered.result.emplace(
+      caf::make_error(errc::processor_failed, "moving the result threw" + what));
+  };
+  try {
+    answered.result.emplace(std::forward<Given>(given));
+  } catch (const std::exception& ex) {
+    failed(std::string{": "} + ex.what());
+  } catch (...) {
+    failed(" something that is no std::exception");
+  }
+}
 
 /// What the typed rim adds: the user's job, and what became of it.
 template <class Job, class Result>

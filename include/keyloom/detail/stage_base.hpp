@@ -76,13 +76,15 @@ public:
   /// throws comes out.
   virtual void lend(job& from, job& call) = 0;
 
-  /// Takes payload and result of a call that has ended back into its job.
+  /// Takes payload and result of a call that has ended back into its job. What moving them throws
+  /// comes out; the job is then to be failed, and may have lost its payload.
   virtual void give_back(job& call, job& to) = 0;
 
   /// Sets the job's result to an error.
   virtual void fail(job& j, caf::error reason) = 0;
 
-  /// The error the job was worked on with; null when it has a result.
+  /// The error the job was worked on with; null when it has a result, or when the job itself was
+  /// lost on its way back, so that it cannot be called again.
   virtual const caf::error* failure(const job& j) const = 0;
 
   /// Calls the user's finalizer with the job's result; what it throws comes out. Without a

@@ -1,5 +1,6 @@
 // Jobs that a handler actor cannot be asked like others: those that cannot be copied into a
 // message, and those without a key; with CAF alone.
+#include "tests/fakes/bomb.hpp"
 #include "tests/unit/actors/asking_rig.hpp"
 
 #include <catch2/catch.hpp>
@@ -78,4 +79,25 @@ TEST_CASE("jobs without a key have an instance each, and an empty key has one of
     CHECK(each.result == caf::expected<int>{empty ? ++nth_of_empty : 1});
   }
   CHECK(rig.meter().actors_made == 6);
+}
+
+TEST_CASE("an answer that throws when it is moved into its job fails that job and nothing else") {
+  quiet_system with;
+  asking_rig<bomb> rig{with.system, shared_actor([](caf::actor_system& sys) {
+                         return sys.spawn([]() -> caf::behavior {
+                           return {[](const std::string&, int) { return bomb{}; }};
+                         });
+                       })};
+  std::string reason;
+  for (int moves = 1; reason.find("moving the result") == std::string::npos; ++moves) {
+    REQUIRE(moves < 20); // the first ones are in the actor and its message, which it dies of
+    bomb::fuse = moves;
+    rig.send("a", {0});
+    auto results = rig.wait(static_cast<size_t>(moves));
+    REQUIRE(results.size() == static_cast<size_t>(moves));
+    if (!results.back().result)
+      reason = describe(results.back().result.error());
+  }
+  bomb::fuse = 0;
+  CHECK(reason == "moving the result threw: a bomb");
 }

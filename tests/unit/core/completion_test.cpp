@@ -1,3 +1,4 @@
+#include "tests/fakes/bomb.hpp"
 #include "tests/fakes/fake_calls.hpp"
 
 #include <catch2/catch.hpp>
@@ -84,4 +85,21 @@ TEST_CASE("of threads that fulfil the same completion at once one wins, the othe
       each.join();
     CHECK(taken == 10 + *one.result());
   }
+}
+
+TEST_CASE("a result that throws when it is moved fails its job instead of leaving it open") {
+  one_completion<fakes::bomb> one;
+  caf::expected<fakes::bomb> result{fakes::bomb{}};
+  SECTION("on the way in it is the caller's, who may answer again") {
+    fakes::bomb::fuse = 1;
+    CHECK_THROWS(one.done(std::move(result)));
+    CHECK(one.done(caf::make_error(errc::kafka_failed, "why")));
+    CHECK(describe(one.result().error()) == "why");
+  }
+  SECTION("later it is the job's") {
+    fakes::bomb::fuse = 2;
+    CHECK(one.done.fulfil(std::move(result)) == caf::error{});
+    CHECK(describe(one.result().error()) == "moving the result threw: a bomb");
+  }
+  fakes::bomb::fuse = 0;
 }

@@ -1,3 +1,4 @@
+#include "tests/fakes/bomb.hpp"
 #include "tests/fakes/fake_calls.hpp"
 
 #include <catch2/catch.hpp>
@@ -263,4 +264,20 @@ TEST_CASE("I6: after the partition was given up no call begins, and what still e
   CHECK(calls.take_done().empty());
   CHECK(calls.calls->under_way() == 0);
   CHECK(calls.places == 2);
+}
+
+TEST_CASE("a job that throws when it comes back from its call fails, and its key's next goes on") {
+  fakes::fake_calls<fakes::bomb, int> calls;
+  calls.give(1, {});
+  calls.give(1, {});
+  calls.take_back();
+  REQUIRE(calls.open.size() == 1);
+  fakes::bomb::fuse = 1;
+  calls.answer(0, 7);
+  CHECK(fakes::bomb::fuse == 0);
+  CHECK(calls.open.size() == 1);
+  auto done = calls.take_done();
+  REQUIRE(done.size() == 1);
+  CHECK(describe(done[0]->result->error())
+        == "moving the job or its result back from the call threw: a bomb");
 }

@@ -1,4 +1,5 @@
 // What becomes of a turn, an event, a partition when something fails.
+#include "tests/fakes/bomb.hpp"
 #include "tests/fakes/kit_rig.hpp"
 
 #include <catch2/catch.hpp>
@@ -276,4 +277,50 @@ TEST_CASE("a message shows what can be read of a key, and of a long one its begi
         == "key '\\xc2\\x9b1m\\x7f'");
   CHECK(shown(std::string(1'000'000, 'k'))
         == "key '" + std::string(100, 'k') + "'... (1000000 bytes)");
+}
+
+TEST_CASE("a job that could not be moved into its stage is used for the next one") {
+  fakes::kit_rig rig{{.on_error = failure_action::skip}};
+  std::vector<const void*> jobs;
+  auto work = rig.source.stage<fakes::bomb, int>(
+    "work", blocking([](std::string_view, fakes::bomb&) { return 1; }),
+    [&](context<>&, std::string_view, fakes::bomb& job, caf::expected<int>) {
+      jobs.push_back(&job);
+      return complete;
+    });
+  rig.source.on_default([&](context<>& ctx, const record& rec) {
+    fakes::bomb::fuse = rec.value == "throw" ? 1 : 0;
+    return work.schedule(ctx, rec.key, fakes::bomb{});
+  });
+  rig.start();
+  for (auto* value : {"", "throw", "throw", ""}) {
+    rig.kit->feed({.key = "k", .value = value});
+    rig.kit->run();
+  }
+  CHECK(rig.kit->state().skipped == 2);
+  REQUIRE(jobs.size() == 2);
+  CHECK(jobs[0] == jobs[1]);
+}
+
+TEST_CASE("a job that got lost on its way back from its call fails its event, without finalizer "
+          "and without being called again") {
+  fakes::kit_rig rig{{.retry = {.times = 3}, .on_error = failure_action::skip}};
+  auto finalized = 0;
+  auto work = rig.source.stage<fakes::bomb, int>(
+    "work", async([](std::string_view, fakes::bomb&, completion<int> done) {
+      fakes::bomb::fuse = 1;
+      done(1);
+    }),
+    [&](context<>&, std::string_view, fakes::bomb&, caf::expected<int>) {
+      ++finalized;
+      return complete;
+    });
+  rig.source.on_default(
+    [&](context<>& ctx, const record& rec) { return work.schedule(ctx, rec.key, fakes::bomb{}); });
+  rig.start();
+  rig.kit->feed({.key = "k", .value = "v"});
+  rig.kit->run();
+  CHECK(finalized == 0);
+  REQUIRE(rig.kit->skips().size() == 1);
+  CHECK_THAT(rig.kit->skips()[0], Contains("stage 'work': moving the job or its result back"));
 }
