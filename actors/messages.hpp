@@ -5,6 +5,7 @@
 #include "runtime/core/partition.hpp"
 #include "runtime/core/start_point.hpp"
 #include "runtime/kafka/consumer.hpp"
+#include "runtime/work/interjection_round.hpp"
 
 #include <keyloom/errc.hpp>
 
@@ -53,6 +54,16 @@ struct intake_failed {
   caf::error reason;
 };
 
+/// User -> source -> partition: run this. A message that nobody takes any more answers by itself.
+struct ask_interjection {
+  detail::asked_interjection_ptr what;
+};
+
+/// User -> source: run this in every partition.
+struct ask_interjections {
+  std::shared_ptr<work::interjection_round> what;
+};
+
 /// Partition -> source: nothing that was begun is unfinished.
 struct partition_drained {
   kafka::topic_partition where;
@@ -62,6 +73,7 @@ struct partition_drained {
 /// one.
 struct partition_stands {
   std::optional<core::standing_event> oldest;
+  std::optional<core::standing_event> interjection; ///< the one under way for longest
 };
 
 /// Partition -> source: it ended by itself because of an error.
@@ -126,7 +138,11 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::commit_for))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::kafka::offsets_committed))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_stands))
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, tick_atom)  // own timer
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::ask_interjection))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::ask_interjections))
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, tick_atom) // own timer
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               interject_atom) // partition's own timer: an interjection is due
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, retry_atom) // own timer: try again
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, due_atom)   // own timer: commit what is known
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
@@ -164,3 +180,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::forget_partitions)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::commit_for)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::kafka::offsets_committed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_stands)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::ask_interjection)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::ask_interjections)

@@ -128,8 +128,20 @@ caf::behavior partition_actor_state::make_behavior() {
       core_.limits_changed();
       after_message();
     },
+    [this](interject_atom) {
+      armed_.reset();
+      core_.tick();
+      after_message();
+    },
+    [this](const ask_interjection& ask) {
+      core_.interject(ask.what);
+      after_message();
+    },
     [this](progress_atom) { return core_.reached(); },
-    [this](open_atom) { core_.open(); },
+    [this](open_atom) {
+      core_.open();
+      after_message();
+    },
     [this](drain_atom) {
       draining_ = true;
       core_.begin_drain();
@@ -139,7 +151,9 @@ caf::behavior partition_actor_state::make_behavior() {
       core_.stop(news.reason);
       after_message();
     },
-    [this](stall_atom) { return partition_stands{core_.oldest_event()}; },
+    [this](stall_atom) {
+      return partition_stands{core_.oldest_event(), core_.oldest_interjection()};
+    },
     [this](give_up_atom) { return give_up(); },
   };
 }
@@ -270,6 +284,7 @@ void partition_actor_state::after_message() {
   if (core_.has_unsent() && !std::exchange(ticking_, true))
     tell_later(*self_, retry_interval, tick_atom_v);
   tick_for_retries();
+  arm_tick();
   if (draining_ && core_.drained())
     tell_drained();
 }
@@ -284,6 +299,15 @@ void partition_actor_state::tick_for_retries() {
              std::max(*due - std::chrono::steady_clock::now(),
                       std::chrono::steady_clock::duration::zero()),
              retry_atom_v);
+}
+
+/// One timer for all interjections. A later one that was set before does no harm.
+void partition_actor_state::arm_tick() {
+  auto due = core_.next_tick();
+  if (!due || (armed_ && *armed_ <= *due))
+    return;
+  armed_ = due;
+  tell_later(*self_, std::max(*due - now(), std::chrono::nanoseconds{0}), interject_atom_v);
 }
 
 /// One message for all keys of an asynchronous stage.

@@ -76,6 +76,7 @@ private:
   void send_pending();
   void after_message();
   void send_to_async();
+  void arm_tick();
   void tell_drained();
   void warn(const std::string& line);
   void tick_for_retries();
@@ -96,6 +97,7 @@ private:
   bool ticking_ = false;
   std::optional<core::steady_time> next_retry_; ///< a tick is under way for then
   core::repeat_filter repeats_;
+  std::optional<core::steady_time> armed_; ///< when the next interject_atom comes
 };
 
 } // namespace keyloom::actors

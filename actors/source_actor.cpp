@@ -56,6 +56,8 @@ caf::behavior source_actor_state::make_behavior() {
       for (auto& [where, state] : partitions_)
         tell(*self_, state.partition, limits_atom_v);
     },
+    [this](const ask_interjection& ask) { on_interjection(ask); },
+    [this](const ask_interjections& ask) { on_interjections(ask); },
     [this](stop_atom) { return on_stop(); },
   };
 }
@@ -185,6 +187,27 @@ void source_actor_state::fail_source(const std::string& reason) {
   shared_->log->error(reason);
   board_->failed(reason);
   board_->ended();
+}
+
+// -- interjections
+// ---------------------------------------------------------------------------------
+
+void source_actor_state::on_interjection(const ask_interjection& ask) {
+  auto it = partitions_.find({ask.what->topic(), ask.what->partition()});
+  if (it != partitions_.end())
+    tell(*self_, it->second.partition, ask);
+  else
+    ask.what->fail(errc::not_assigned,
+                   stop_asked_ ? "the event source is stopping"
+                               : "the partition is not assigned to this event source; ask the "
+                                 "member of the group that has it");
+}
+
+void source_actor_state::on_interjections(const ask_interjections& ask) {
+  for (auto& [where, state] : partitions_)
+    tell(*self_, state.partition,
+         ask_interjection{
+           work::interjection_round::part_of(ask.what, where.topic, where.partition)});
 }
 
 // -- hand-overs

@@ -60,6 +60,8 @@ private:
   void on_died(const caf::down_msg& down);
   void on_intake_failed(const intake_failed& news);
   void on_revoked(const revoked& news);
+  void on_interjection(const ask_interjection& ask);
+  void on_interjections(const ask_interjections& ask);
   caf::result<void> on_stop();
   void begin_stop();
   void begin(hand_over next, std::chrono::milliseconds deadline);

@@ -125,6 +125,10 @@ source_state source_board::snapshot() const {
   result.dead_lettered = totals.dead_lettered;
   result.forwarded = totals.forwarded;
   result.commits = totals.commits;
+  result.interjections = totals.interjections;
+  result.interjections_failed = totals.interjections_failed;
+  result.interjections_open
+    = static_cast<uint64_t>(std::max<int64_t>(totals.interjections_open, 0));
   result.in_flight_max = static_cast<uint64_t>(totals.in_flight_max);
   if (budget_) {
     result.held_bytes = static_cast<uint64_t>(std::max<int64_t>(budget_->held(), 0));

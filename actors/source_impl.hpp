@@ -26,7 +26,12 @@ public:
   void set_untyped_route(detail::handler_function handler) override;
   void set_default_route(detail::handler_function handler) override;
   uint32_t add_stage(std::unique_ptr<detail::stage_base> stage) override;
+  void add_interjection(detail::scheduled_interjection what) override;
   caf::error set_limits(uint32_t stage, const stage_limits& limits) override;
+  void interject(std::string topic, int32_t partition, detail::interjection_function call,
+                 detail::asked_interjection::answer_function done) override;
+  void interject_all(detail::interjection_function call,
+                     detail::interjection_answers done) override;
 
   caf::error start() override;
   void stop() override;
@@ -43,6 +48,7 @@ private:
   caf::error make_producer();
   caf::error spawn_actors();
   void take_down();
+  caf::actor running_source();
 
   caf::actor_system& system_;
   std::shared_ptr<detail::resources> shared_; ///< null: each start has its own
@@ -55,7 +61,7 @@ private:
   bool running_ = false;   // guarded by lifecycle_
   int32_t partitions_ = 0; ///< of all topics, as found at start
 
-  std::mutex limits_; // set_limits, and whoever changes services_ or source_
+  std::mutex limits_; // set_limits, interject, and whoever changes services_ or source_
 
   // While running. In this order, so that they go in reverse.
   std::unique_ptr<services> services_;

@@ -17,7 +17,11 @@ class context_base {
 public:
   explicit context_base(detail::turn& impl) : turn_(&impl) {}
 
-  /// The record of the event; in a finalizer, too.
+  /// True in the turns of an interjection, which has no record behind it.
+  bool is_interjection() const { return turn_->is_interjection(); }
+
+  /// The record of the event; in a finalizer, too. Of an interjection: without key, value and
+  /// headers, with offset and timestamp -1.
   const record& input() const { return turn_->input(); }
   const std::string& topic() const { return turn_->topic(); }
   int32_t partition() const { return turn_->partition_id(); }

@@ -62,6 +62,10 @@ enum class errc : uint8_t {
   timed_out,
   /// The broker refused a dead letter.
   dead_letter_refused,
+  /// The partition is not assigned to this source.
+  not_assigned,
+  /// The partition was handed over, lost or stopped before the interjection was out.
+  given_up,
 };
 
 /// The name of `x`, e.g. "topic_missing". `x` must be one of the named values.

@@ -15,7 +15,25 @@
 #include <keyloom/shared_resources.hpp>
 #include <keyloom/stage.hpp>
 
+#include <future>
+
 namespace keyloom {
+
+namespace detail {
+
+/// The function of an interjection that is asked for, erased.
+template <class Store, class Function>
+interjection_function interjecting(Function f) {
+  static_assert(std::is_invocable_r_v<outcome, Function&, context<Store>&>,
+                "an interjection takes (context<Store>&) and returns an outcome: complete, what "
+                "schedule returned, or an error");
+  return [f = std::move(f)](turn& in) mutable -> outcome {
+    context<Store> ctx{in};
+    return f(ctx);
+  };
+}
+
+} // namespace detail
 
 template <class Store = no_store>
 class event_source {
@@ -112,6 +130,76 @@ public:
   stage_handle<Job> stage(std::string name, Processor processor, stage_options options) {
     return add_stage<Job, Result>(std::move(name), std::move(processor), detail::no_finalizer{},
                                   options);
+  }
+
+  /// Runs `handler(context<Store>&, std::chrono::system_clock::time_point due) -> outcome` in each
+  /// active partition, between its other turns: for the first time `every` after the partition has
+  /// opened, then `every` after the last run began, each time give or take up to `jitter` (below
+  /// `every`). Steady time counts; `due` is when it had to run, by the wall clock of now. A run
+  /// that is incomplete holds the next one up, which then comes at once; missed ones do not come.
+  /// `name` is for errors and logs; by default a number.
+  template <class Handler>
+  void schedule_interjection(Handler handler, std::chrono::milliseconds every,
+                             std::chrono::milliseconds jitter = std::chrono::milliseconds{0},
+                             std::string name = {}) {
+    using time_point = std::chrono::system_clock::time_point;
+    static_assert(std::is_invocable_r_v<outcome, Handler&, context_type&, time_point>,
+                  "the handler of schedule_interjection takes (context<Store>&, "
+                  "std::chrono::system_clock::time_point due) and returns an outcome");
+    auto erased = [h = std::move(handler)](detail::turn& turn, time_point due) mutable -> outcome {
+      context_type ctx{turn};
+      return h(ctx, due);
+    };
+    impl_->add_interjection({std::move(name), std::move(erased), every, jitter});
+  }
+
+  /// Runs `f(context<Store>&) -> outcome` once in a partition, between its other turns; any thread,
+  /// while the source runs. The future has an empty error when it is out: complete, its outputs
+  /// acknowledged. Otherwise what its turns returned or threw (which the failure policy gets, too),
+  /// errc::not_assigned when the partition is not this source's, or errc::given_up when it was
+  /// handed over or stopped before. It always gets one; it need not be kept. Wait for it on no
+  /// actor's thread.
+  template <class Function>
+  std::future<caf::error> interject(int32_t partition, Function f) {
+    return interject(std::string{}, partition, std::move(f));
+  }
+
+  /// The same for a source of several topics.
+  template <class Function>
+  std::future<caf::error> interject(std::string topic, int32_t partition, Function f) {
+    auto promise = std::make_shared<std::promise<caf::error>>();
+    auto result = promise->get_future();
+    interject_then(std::move(topic), partition, std::move(f),
+                   [promise](caf::error reason) { promise->set_value(std::move(reason)); });
+    return result;
+  }
+
+  /// The same for callers that must not wait, such as actors: `then(caf::error)` is called instead,
+  /// once, by any thread, perhaps before this returns. It must not throw or block; an actor lets it
+  /// send itself a message.
+  template <class Function, class Then>
+  void interject_then(std::string topic, int32_t partition, Function f, Then then) {
+    impl_->interject(std::move(topic), partition, detail::interjecting<Store>(std::move(f)),
+                     std::move(then));
+  }
+
+  /// Runs `f` once in each partition that is assigned to this source now; each has a copy, and
+  /// several may run at the same time. The future has what became of it in each, by topic and
+  /// partition; it is empty when none is assigned.
+  template <class Function>
+  std::future<std::vector<interjection_result>> interject_all(Function f) {
+    auto promise = std::make_shared<std::promise<std::vector<interjection_result>>>();
+    auto result = promise->get_future();
+    interject_all_then(std::move(f), [promise](std::vector<interjection_result> all) {
+      promise->set_value(std::move(all));
+    });
+    return result;
+  }
+
+  /// The same with `then(std::vector<interjection_result>)`, as above.
+  template <class Function, class Then>
+  void interject_all_then(Function f, Then then) {
+    impl_->interject_all(detail::interjecting<Store>(std::move(f)), std::move(then));
   }
 
   /// Changes the limits of a stage, also while the source runs; any thread. What is raised acts at

@@ -165,9 +165,12 @@ struct source_state {
   uint64_t parked = 0;             ///< events and jobs that failed and wait for their next call
   uint64_t forwarded = 0;          ///< output records acknowledged
   uint64_t commits = 0;            ///< commits acknowledged
-  uint64_t in_flight_max = 0;      ///< most records in flight at once
-  uint64_t held_bytes = 0;         ///< of the budget, by all that share it
-  uint64_t held_bytes_max = 0;     ///< most held at once
+  uint64_t interjections = 0;      ///< begun, scheduled ones and others
+  uint64_t interjections_failed = 0; ///< of them: a turn failed
+  uint64_t interjections_open = 0;   ///< of them: not out
+  uint64_t in_flight_max = 0;        ///< most records in flight at once
+  uint64_t held_bytes = 0;           ///< of the budget, by all that share it
+  uint64_t held_bytes_max = 0;       ///< most held at once
   /// First record taken in and last commit acknowledged, on the steady clock; zero before.
   std::chrono::steady_clock::time_point first_record{};
   std::chrono::steady_clock::time_point last_commit{};

@@ -125,9 +125,10 @@ public:
 
   // -- time --------------------------------------------------------------------------------------
 
-  /// Lets time pass: commits (every `commit_interval`), deadlines and retries happen when due. Jobs
-  /// that are not answered within their stage's timeout, from the moment on when they may be
-  /// answered, fail with errc::timed_out. Their key goes on, after a blocking call when it returns
+  /// Lets time pass: commits (every `commit_interval`), deadlines, retries and scheduled
+  /// interjections happen when due. Jobs that are not answered within their stage's timeout, from
+  /// the moment on when they may be answered, fail with errc::timed_out. Their key goes on, after a
+  /// blocking call when it returns
   /// (`test_job::answer`, `run`). Late answers count in `state().stages`.
   void advance(std::chrono::milliseconds by);
 
@@ -230,6 +231,7 @@ protected:
   ~testkit_base();
 
   const void* store_of(int32_t partition) const;
+  std::future<caf::error> interject(int32_t partition, detail::interjection_function f);
 
 private:
   template <class, class>
@@ -374,6 +376,23 @@ public:
   /// Throws testkit_error when the source's settings would not let it start.
   explicit testkit(event_source<Store>& source, const testkit_options& options = {})
     : testkit_base(source.impl(), options) {}
+
+  /// As event_source::interject: runs `f(context<Store>&) -> outcome` before this returns. The
+  /// future is ready when it is out, has failed, or was given up.
+  template <class Function>
+  std::future<caf::error> interject(int32_t partition, Function f) {
+    return testkit_base::interject(partition, detail::interjecting<Store>(std::move(f)));
+  }
+
+  /// As event_source::interject_all: in every assigned partition; a future for each, in their
+  /// order.
+  template <class Function>
+  std::vector<std::future<caf::error>> interject_all(Function f) {
+    std::vector<std::future<caf::error>> result;
+    for (auto& each : state().partitions)
+      result.push_back(interject(each.partition, f));
+    return result;
+  }
 
   /// The store of an assigned partition.
   const Store& store(int32_t partition = 0) const {

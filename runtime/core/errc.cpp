@@ -40,6 +40,8 @@ constexpr std::array names{
   named{errc::completion_dropped, "completion_dropped"},
   named{errc::timed_out, "timed_out"},
   named{errc::dead_letter_refused, "dead_letter_refused"},
+  named{errc::not_assigned, "not_assigned"},
+  named{errc::given_up, "given_up"},
 };
 
 } // namespace

@@ -37,6 +37,9 @@ struct source_meter {
   std::atomic<uint64_t> retries{0}; ///< of handlers
   std::atomic<int64_t> parked{0};   ///< events whose handlers are to be called again
   std::atomic<uint64_t> forwarded{0};
+  std::atomic<uint64_t> interjections{0};        ///< begun
+  std::atomic<uint64_t> interjections_failed{0}; ///< of them
+  std::atomic<int64_t> interjections_open{0};    ///< of them: not out
   std::atomic<uint64_t> commits{0};
   std::atomic<int64_t> in_flight{0};
   std::atomic<int64_t> in_flight_max{0};
@@ -60,6 +63,8 @@ struct partition_meter {
   std::atomic<bool> beyond{
     false}; ///< something is out beyond `committable`: a map is worth asking for
   std::atomic<int64_t> committed{-1};
+  /// On the steady clock, when the interjection began that is under way for longest; 0: none is.
+  std::atomic<std::chrono::steady_clock::rep> interjecting_since{0};
   std::atomic<lifecycle> state{lifecycle::unassigned};
 
   /// Records the poller hands on at once. It waits until there is credit for that many, because a

@@ -37,6 +37,7 @@ partition::partition(std::string topic, int32_t number, progress start, shared c
   : topic_(std::move(topic)), number_(number), common_(std::move(common)), meter_(meter), out_(out),
     memory_(caf::make_counted<work_memory>(common_.source)),
     tracker_(start.offset, std::move(start.beyond)), gate_(gate_settings(*common_.source)),
+    interjections_(common_.source->interjections, common_.seed + static_cast<uint64_t>(number)),
     random_(
       static_cast<std::minstd_rand::result_type>(common_.seed + static_cast<uint64_t>(number))) {
   auto& stages = common_.source->stages;
@@ -60,6 +61,7 @@ void partition::open() {
       store_ = common_.source->make_store(topic_, number_);
     set_state(lifecycle::active);
     meter_.open = true;
+    open_interjections();
   } catch (const std::exception& ex) {
     failed(std::string{": "} + ex.what());
   } catch (...) {
@@ -97,19 +99,13 @@ void partition::to_backlog(record_batch_ptr batch) {
 
 void partition::skip_inherited(tracker::open_batch& home, const record_batch_ptr& batch) {
   auto count = static_cast<uint32_t>(batch->records().size());
-  auto first_sequence = tracker_.next_sequence() - count;
   uint32_t next = 0;
-  auto skip_to = [&](uint32_t index) {
-    already_out_count_ += index - next;
-    for (; next < index; ++next)
-      gate_.pass_over(first_sequence + next);
-  };
   for (auto [begin, end] : tracker_.skip_inherited(home, *batch)) {
-    skip_to(begin);
+    already_out_count_ += begin - next;
     backlog_.push_back({&home, batch, begin, end});
     next = end;
   }
-  skip_to(count);
+  already_out_count_ += count - next;
 }
 
 void partition::finished(run&& part) {
@@ -173,8 +169,10 @@ void partition::limits_changed() {
 void partition::begin_drain() {
   meter_.open = false;
   backlog_.clear();
-  if (state_ == lifecycle::active)
-    set_state(lifecycle::draining);
+  if (state_ != lifecycle::active)
+    return;
+  set_state(lifecycle::draining);
+  drop_waiting_interjections();
 }
 
 bool partition::drained() const {
@@ -190,6 +188,7 @@ void partition::give_up() {
   for (auto& stage : stages_)
     stage.give_up();
   forget_parked();
+  give_up_interjections();
   held_outputs_ = 0;
   tell_account();
   if (meter_.account)
@@ -307,11 +306,16 @@ void partition::refuse(event& ev, const caf::error& reason) {
 
 void partition::out(event& ev) {
   held_outputs_ -= ev.output_bytes;
-  tracker_.out(*ev.home, ev.index, ev.copied);
-  ++out_count_;
-  dead_lettered_count_ += ev.dead_letter ? 1 : 0;
   --waiting_acks_;
+  auto* interjected = ev.interjected;
+  if (interjected == nullptr) {
+    tracker_.out(*ev.home, ev.index, ev.copied);
+    ++out_count_;
+    dead_lettered_count_ += ev.dead_letter ? 1 : 0;
+  }
   memory_->recycle(ev);
+  if (interjected != nullptr)
+    end_interjection(*interjected);
 }
 
 void partition::stop(caf::error reason) {
@@ -330,6 +334,7 @@ void partition::stop(caf::error reason) {
   for (auto& stage : stages_) // jobs that are dropped now never come back
     stage.give_up();
   forget_parked();
+  interjections_.fail_asked(errc::given_up, "the partition stopped: " + stop_reason_);
   out_.incidents.stopped(reason);
 }
 

@@ -12,6 +12,7 @@
 // A turn is atomic: outputs and jobs are kept aside while it runs and dropped when it fails.
 #pragma once
 
+#include "runtime/core/interjection_desk.hpp"
 #include "runtime/core/parked_work.hpp"
 #include "runtime/core/stage_queue.hpp"
 #include "runtime/core/stall_watch.hpp"
@@ -43,7 +44,7 @@ public:
     source_meter& totals;
     std::span<stage_meter> stages;
     bool lanes_in_order = true; ///< see stage_queue
-    uint64_t seed = 0;          ///< of the jitter between retries
+    uint64_t seed = 0;          ///< of the jitter of retries and interjections
   };
 
   /// Starts at `start.offset`, -1: at the earliest record; what is `beyond` it comes already out.
@@ -80,6 +81,16 @@ public:
   /// Takes in what the stages' limits allow now.
   void limits_changed();
 
+  /// Runs the scheduled interjections that are due.
+  void tick();
+
+  /// When `tick` has something to do next; none while nothing may run.
+  std::optional<steady_time> next_tick() const;
+
+  /// Runs what somebody asks for, now, or when the partition opens. It is answered when it is out,
+  /// when it fails, or when it cannot get out any more.
+  void interject(detail::asked_interjection_ptr what);
+
   /// Stops the partition for good: nothing more is taken in or released; what is with the producer
   /// may get out.
   void stop(caf::error reason);
@@ -98,8 +109,11 @@ public:
 
   int64_t committable() { return tracker_.committable(); }
 
-  /// The oldest event that is not out, and what it waits for; none when all are out.
+  /// The oldest record that is not out, and what it waits for; none when all are out.
   std::optional<standing_event> oldest_event();
+
+  /// The interjection that is under way for longest, and what it waits for.
+  std::optional<standing_event> oldest_interjection() const;
 
   /// Offset and map as one pair that is true (I2). Costs as `tracker::beyond` says.
   progress reached() { return {tracker_.committable(), tracker_.beyond()}; }
@@ -123,6 +137,7 @@ private:
 
   // -- detail::turn ------------------------------------------------------------------------------
   const record& input() const override { return current_->record(); }
+  bool is_interjection() const override { return current_->interjected != nullptr; }
   const std::string& topic() const override { return topic_; }
   int32_t partition_id() const override { return number_; }
   std::chrono::system_clock::time_point now() const override { return out_.clock.wall_now(); }
@@ -144,8 +159,19 @@ private:
   void undo_turn();
   caf::error located(const event& ev, const detail::job* j, const caf::error& reason) const;
 
+  // -- interjections (partition_interjections.cpp) -----------------------------------------------
+  void open_interjections();
+  void begin(interjection& x, std::optional<steady_time> due);
+  outcome call_interjection(interjection& x, std::optional<steady_time> due);
+  void fail_interjection(interjection& x, const caf::error& reason);
+  void end_interjection(interjection& x);
+  void drop_waiting_interjections();
+  void give_up_interjections();
+  void note_interjections();
+
   // -- what an event waits for (partition_stall.cpp) ---------------------------------------------
-  static std::string waits_with(const event& ev);
+  void describe_wait(const event& ev, standing_event& into) const;
+  std::string waits_with(const event& ev) const;
   const detail::job& slowest_job(const event& ev) const;
   std::string waits_in_stage(const detail::job& j) const;
   std::string waits_behind(const detail::job& j) const;
@@ -191,6 +217,7 @@ private:
   std::shared_ptr<void> store_;
   tracker tracker_;
   order_gate gate_;
+  interjection_desk interjections_;
   std::vector<stage_queue> stages_;
   std::deque<backlog_batch> backlog_;
   order_gate::permits permits_;

@@ -47,7 +47,7 @@ void partition::park_slot(uint32_t stage, uint32_t slot) {
 
 /// So that an event that waits long does not keep the memory of all that was polled with it (I8).
 void partition::copy_out(event& ev) {
-  if (ev.copied || ev.batch->records().size() == 1)
+  if (ev.interjected != nullptr || ev.copied || ev.batch->records().size() == 1)
     return;
   auto own = caf::make_counted<record_batch>(topic_, number_);
   own->add_copy(ev.record());
@@ -74,10 +74,11 @@ std::optional<steady_time> partition::next_call(detail::job& j) {
   return due;
 }
 
-/// A handler whose turn changed nothing, by itself or because it was undone.
+/// A handler whose turn changed nothing, by itself or because it was undone. An interjection is not
+/// called again: a scheduled one comes again by itself, and who has asked for one is told.
 bool partition::call_again_later(event& ev, const caf::error& reason) {
-  if (store_changed_ || state_ != lifecycle::active || reason == errc::decode_failed
-      || reason == errc::no_handler)
+  if (ev.interjected != nullptr || store_changed_ || state_ != lifecycle::active
+      || reason == errc::decode_failed || reason == errc::no_handler)
     return false;
   auto due = next_attempt_of(common_.source->config.retry, ev.tried, reason);
   if (!due)
@@ -144,6 +145,8 @@ void partition::forget_parked() {
 
 void partition::fail(event& ev, const detail::job* j, const caf::error& why) {
   auto reason = located(ev, j, why);
+  if (ev.interjected != nullptr)
+    fail_interjection(*ev.interjected, reason);
   if (store_changed_) {
     stop(caf::make_error(errc::store_damaged, describe(reason)
                                                 + "; the turn had changed the store, which "
@@ -157,9 +160,13 @@ void partition::fail(event& ev, const detail::job* j, const caf::error& why) {
       return;
     case failure_action::skip:
       out_.incidents.skipped(reason);
-      ++skipped_count_;
+      skipped_count_ += ev.interjected == nullptr ? 1 : 0;
       break;
     case failure_action::dead_letter:
+      if (ev.interjected != nullptr) { // there is no record to send
+        out_.incidents.skipped(reason);
+        break;
+      }
       out_.incidents.dead_lettered(reason);
       add_dead_letter(ev, j, reason);
       break;

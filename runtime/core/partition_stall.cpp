@@ -31,28 +31,44 @@ std::optional<standing_event> partition::oldest_event() {
     return std::nullopt;
   const auto* ev = memory_->find_event(*home, home->cursor);
   auto& rec = ev != nullptr ? ev->record() : home->batch->records()[home->cursor];
-  standing_event result{rec.offset, key_of(rec.key), {}, {}};
-  if (ev == nullptr) {
+  standing_event result{rec.offset, {}, key_of(rec.key), {}, {}};
+  if (ev != nullptr)
+    describe_wait(*ev, result);
+  else
     result.waits_for = "its handler to be called";
-  } else if (ev->open_jobs == 0) {
-    result.waits_for = waits_with(*ev);
-  } else if (auto& j = slowest_job(*ev); j.stage == detail::job::no_stage) {
-    result.waits_for = "its job_complete, which nobody has called";
-  } else {
-    result.key = key_of(j.key);
-    result.stage = common_.source->stages[j.stage]->name();
-    result.waits_for = waits_in_stage(j);
-  }
   return result;
 }
 
-/// Its turns are over: as the oldest one, it waits for no other event.
-std::string partition::waits_with(const event& ev) {
+std::optional<standing_event> partition::oldest_interjection() const {
+  const auto* x = interjections_.oldest();
+  if (x == nullptr)
+    return std::nullopt;
+  standing_event result{-1, x->name(), {}, {}, {}};
+  describe_wait(*x->under_way, result);
+  return result;
+}
+
+void partition::describe_wait(const event& ev, standing_event& into) const {
+  if (ev.open_jobs == 0) {
+    into.waits_for = waits_with(ev);
+  } else if (auto& j = slowest_job(ev); j.stage == detail::job::no_stage) {
+    into.waits_for = "its job_complete, which nobody has called";
+  } else {
+    into.key = key_of(j.key);
+    into.stage = common_.source->stages[j.stage]->name();
+    into.waits_for = waits_in_stage(j);
+  }
+}
+
+/// Its turns are over. The oldest record waits for no other, but perhaps for an interjection.
+std::string partition::waits_with(const event& ev) const {
   if (!ev.complete)
     return "its handler to be called again, after " + std::to_string(ev.tried.made)
            + " calls that failed";
   if (ev.unacknowledged > 0)
     return "the broker's acknowledgement of " + std::to_string(ev.unacknowledged) + " outputs";
+  if (gate_.holds_back(ev))
+    return "the release of an event before it (output_order by_event)";
   return "room in the producer's queue";
 }
 
@@ -94,7 +110,9 @@ std::string partition::waits_behind(const detail::job& j) const {
       ahead = &other;
   });
   if (ahead != nullptr)
-    return "the job of offset " + std::to_string(ahead->origin->record().offset)
+    return (ahead->origin->interjected != nullptr
+              ? "the job of interjection '" + ahead->origin->interjected->name() + "'"
+              : "the job of offset " + std::to_string(ahead->origin->record().offset))
            + (ahead->key == j.key ? " with the same key" : " at the same place")
            + (ahead->again   ? ", which failed and is to be called again"
               : ahead->begun ? ", whose call runs"

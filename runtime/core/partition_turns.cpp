@@ -169,12 +169,13 @@ void partition::undo_turn() {
 caf::error partition::located(const event& ev, const detail::job* j,
                               const caf::error& reason) const {
   auto& rec = ev.record();
-  auto text = "topic " + topic_ + ", partition " + std::to_string(number_) + ", offset "
-              + std::to_string(rec.offset);
+  auto text = "topic " + topic_ + ", partition " + std::to_string(number_);
+  text += ev.interjected != nullptr ? ", interjection '" + ev.interjected->name() + "'"
+                                    : ", offset " + std::to_string(rec.offset);
   if (j != nullptr && j->stage != detail::job::no_stage)
     text += ", key " + shown_key(j->key) + ", stage '" + common_.source->stages[j->stage]->name()
             + "'";
-  else
+  else if (ev.interjected == nullptr)
     text += rec.has_key() ? ", key " + shown_key(rec.key) : std::string{", no key"};
   if (j != nullptr && j->stage == detail::job::no_stage)
     text += ", job_complete";

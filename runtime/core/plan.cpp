@@ -126,6 +126,8 @@ caf::error check_plan(const plan& source) {
                                "with on() without a type, or on_default()");
   if (auto err = check_stages(source))
     return err;
+  if (auto err = check_interjections(source))
+    return err;
   if (auto err = check_failure_policy(source))
     return err;
   if (source.routes.empty() && !source.untyped && !source.fallback)
@@ -139,6 +141,24 @@ caf::error check_stages(const plan& source) {
   for (auto& stage : source.stages)
     if (auto err = check(*stage))
       return err;
+  return {};
+}
+
+caf::error check_interjections(const plan& source) {
+  using namespace std::chrono_literals;
+  auto wrong_time = [](const detail::scheduled_interjection& what, const std::string& why) {
+    return caf::make_error(errc::bad_config, "interjection '" + what.name + "': " + why);
+  };
+  for (auto& each : source.interjections) {
+    if (each.every < 1ms)
+      return wrong_time(each, "it is to run every " + std::to_string(each.every.count())
+                                + " ms; give 1 ms or more");
+    if (each.jitter < 0ms || each.jitter >= each.every)
+      return wrong_time(each, "a jitter of " + std::to_string(each.jitter.count())
+                                + " ms; it must be at least 0 and below the time between two "
+                                  "runs, which is "
+                                + std::to_string(each.every.count()) + " ms");
+  }
   return {};
 }
 

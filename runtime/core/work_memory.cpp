@@ -28,6 +28,7 @@ event& work_memory::make_event() {
 void work_memory::recycle(event& ev) {
   ev.batch = nullptr;
   ev.home = nullptr;
+  ev.interjected = nullptr;
   ev.open_jobs = 0;
   ev.unacknowledged = 0;
   ev.failed = false;

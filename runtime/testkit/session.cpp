@@ -200,6 +200,7 @@ core::steady_time session::next_due() const {
   for (auto& each : seats_)
     if (each.now) {
       lower(result, each.now->deadline);
+      lower(result, each.now->core().next_tick());
       lower(result, each.now->desk().next_deadline());
       lower(result, each.now->core().next_retry());
     }
@@ -220,6 +221,9 @@ void session::come_due() {
   for (auto& each : seats_)
     if (auto due = each.now ? each.now->core().next_retry() : std::nullopt; due && now_ >= *due)
       each.now->core().retry_due();
+  for (auto& each : seats_)
+    if (each.now)
+      each.now->core().tick();
   if (now_ >= next_commit_) {
     next_commit_ = now_ + source_->config.commit_interval;
     commit();
@@ -380,6 +384,9 @@ source_state session::state() const {
   }
   result.forwarded = totals_->forwarded;
   result.commits = totals_->commits;
+  result.interjections = totals_->interjections;
+  result.interjections_failed = totals_->interjections_failed;
+  result.interjections_open = static_cast<uint64_t>(totals_->interjections_open.load());
   result.in_flight_max = static_cast<uint64_t>(totals_->in_flight_max.load());
   return result;
 }

@@ -336,6 +336,27 @@ void testkit_base::producer_room(size_t records) {
   session_->producer().room = records;
 }
 
+// -- interjections
+// ---------------------------------------------------------------------------------
+
+std::future<caf::error> testkit_base::interject(int32_t partition,
+                                                detail::interjection_function f) {
+  check_partition(*session_, partition);
+  auto promise = std::make_shared<std::promise<caf::error>>();
+  auto result = promise->get_future();
+  auto what = std::make_shared<detail::asked_interjection>(
+    interjection_result{session_->source().config.topic, partition, {}}, "asked for", std::move(f),
+    [promise](caf::error reason) { promise->set_value(std::move(reason)); });
+  act(*session_, [&] {
+    if (auto& seat = session_->seat_of(partition); seat.now)
+      seat.now->core().interject(std::move(what));
+    else
+      what->fail(errc::not_assigned, "the partition is not assigned; assign() or restart() would "
+                                     "do it");
+  });
+  return result;
+}
+
 // -- commits, partitions, errors
 // -------------------------------------------------------------------
 

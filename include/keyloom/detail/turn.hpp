@@ -16,6 +16,7 @@ namespace keyloom::detail {
 class turn {
 public:
   virtual const record& input() const = 0;
+  virtual bool is_interjection() const = 0;
   virtual const std::string& topic() const = 0;
   virtual int32_t partition_id() const = 0;
   virtual std::chrono::system_clock::time_point now() const = 0;

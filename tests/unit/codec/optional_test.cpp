@@ -12,6 +12,7 @@ namespace {
 class idle_turn final : public detail::turn {
 public:
   const record& input() const override { return input_; }
+  bool is_interjection() const override { return false; }
   const std::string& topic() const override { return topic_; }
   int32_t partition_id() const override { return 0; }
   std::chrono::system_clock::time_point now() const override { return {}; }
