@@ -216,6 +216,8 @@ void source_actor_state::on_interjections(const ask_interjections& ask) {
 void source_actor_state::on_revoked(const revoked& news) {
   if (hand_over_) {
     revoked_.push_back(news); // finish() comes back to it
+    if (news.lost)
+      lose_meanwhile(news);
     return;
   }
   hand_over next;
@@ -223,6 +225,14 @@ void source_actor_state::on_revoked(const revoked& news) {
   next.to_answer = news.partitions;
   next.lost = news.lost;
   begin(std::move(next), shared_->source->config.drain_deadline);
+}
+
+/// Nobody waits for partitions that are lost: what they still do is another member's now.
+void source_actor_state::lose_meanwhile(const revoked& news) {
+  for (auto& where : news.partitions) {
+    hand_over_->lost_meanwhile.insert(where);
+    on_drained(where);
+  }
 }
 
 caf::result<void> source_actor_state::on_stop() {
@@ -313,6 +323,8 @@ void source_actor_state::collected(uint64_t number, partition_given_up&& last) {
 
 void source_actor_state::commit() {
   auto& now = *hand_over_;
+  std::erase_if(now.commit.partitions,
+                [&now](auto& each) { return now.lost_meanwhile.count(each.where) > 0; });
   if (now.lost || now.commit.partitions.empty()) {
     finish();
     return;
@@ -325,8 +337,13 @@ void source_actor_state::commit() {
   self_->request(committer_, timeout, now.commit)
     .then([this] { finish(); },
           [this](const caf::error& reason) {
-            note_unfinished("the last commit of " + names_of(hand_over_->partitions)
-                            + " was not confirmed: " + describe(reason));
+            if (!hand_over_->lost_meanwhile.empty())
+              shared_->log->warning(
+                "the last commit of partitions that were lost meanwhile failed: "
+                + describe(reason));
+            else
+              note_unfinished("the last commit of " + names_of(hand_over_->partitions)
+                              + " was not confirmed: " + describe(reason));
             finish();
           });
 }

@@ -45,6 +45,7 @@ private:
     bool lost = false;
     bool stopping = false;
     std::set<kafka::topic_partition> undrained;
+    std::set<kafka::topic_partition> lost_meanwhile; ///< nothing of them is committed any more
     size_t answers_missing = 0;
     final_commit commit;
     std::chrono::steady_clock::time_point began;
@@ -60,6 +61,7 @@ private:
   void on_died(const caf::down_msg& down);
   void on_intake_failed(const intake_failed& news);
   void on_revoked(const revoked& news);
+  void lose_meanwhile(const revoked& news);
   void on_interjection(const ask_interjection& ask);
   void on_interjections(const ask_interjections& ask);
   caf::result<void> on_stop();
