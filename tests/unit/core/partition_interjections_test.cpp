@@ -109,6 +109,22 @@ TEST_CASE("an interjection that fails under skip ticks again") {
   CHECK(rig.kit->state().skipped == 0);
 }
 
+TEST_CASE(
+  "the handler of an interjection is not tried again: a scheduled one comes by itself, and who "
+  "asked for one is told") {
+  asking_rig rig{{.retry = {.times = 3, .backoff = 10ms}, .on_error = failure_action::skip}};
+  int runs = 0;
+  rig.start();
+  auto asked = rig.kit->interject(0, [&](context<>&) -> outcome {
+    ++runs;
+    return {errc::handler_failed, "no luck"};
+  });
+  REQUIRE(ready(asked));
+  CHECK(asked.get() == errc::handler_failed);
+  rig.kit->advance(10s);
+  CHECK(runs == 1);
+}
+
 TEST_CASE("I1 I2: an interjection moves neither the offset nor the completion map") {
   asking_rig rig;
   rig.start();
