@@ -62,6 +62,10 @@ enum class errc : uint8_t {
   timed_out,
   /// The broker refused a dead letter.
   dead_letter_refused,
+  /// A transaction could not be committed.
+  transaction_failed,
+  /// Another process uses the same transactional ids, and has shut this one out.
+  fenced,
 };
 
 /// The name of `x`, e.g. "topic_missing". `x` must be one of the named values.

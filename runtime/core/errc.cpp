@@ -40,6 +40,8 @@ constexpr std::array names{
   named{errc::completion_dropped, "completion_dropped"},
   named{errc::timed_out, "timed_out"},
   named{errc::dead_letter_refused, "dead_letter_refused"},
+  named{errc::transaction_failed, "transaction_failed"},
+  named{errc::fenced, "fenced"},
 };
 
 } // namespace
