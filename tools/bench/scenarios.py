@@ -56,13 +56,14 @@ class Scenario:
 @dataclasses.dataclass(frozen=True)
 class Paced:
     """Records come at a rate while `keyloom work` runs; what counts is latency and CPU."""
-    options: tuple
+    options: tuple  # of the program, its sub-command first
     rate: int  # records/s; 0: none at all
     aim: str = ""
     partitions: int = 8
     seconds: int = 20
     forwards: bool = False
     against: str = ""  # another paced scenario, whose CPU is compared
+    program: str = "keyloom"  # or a program of tests/bench
 
 
 def calls(processor, delay_ms, concurrency, records, aim):
@@ -82,6 +83,7 @@ SCENARIOS = {
     "async": Scenario(("--processor", "async", "--concurrency", "1000")),
     "forward": Scenario((), aim="0.85", forwards=True, program="bench/forward"),
     "work-out": Scenario(NONE, forwards=True),
+    "raw-eos": Scenario((), topic=Topic(records=1_000_000), forwards=True, program="bench/raw_eos"),
     "blocking-1ms": calls("blocking", 1, 100, 1_000_000, "0.8, 8 us"),
     "blocking-10ms": calls("blocking", 10, 1000, 1_000_000, "0.85"),
     "blocking-100ms": calls("blocking", 100, 1000, 100_000, "0.9"),
@@ -93,11 +95,12 @@ SCENARIOS = {
     "keys-1m": Scenario(COMPUTE, Other("compute", "cpu_us"), "at most 2", Topic(keys=1_000_000)),
     "partitions-24": Scenario(NONE, Other("inline"), "0.8", Topic(partitions=24)),
     "partitions-1": Scenario(NONE, Other("inline"), "0.6", Topic(partitions=1)),
-    "latency": Paced((*NONE, "--kafka", "linger.ms=1"), 5000, "p50 5 ms, p99 20 ms", forwards=True),
-    "paced-8": Paced(NONE, 10_000),
-    "paced-1000": Paced(NONE, 10_000, "at most 2", partitions=1000, against="paced-8"),
-    "idle-8": Paced(NONE, 0),
-    "idle-1000": Paced(NONE, 0, "at most 2", partitions=1000, against="idle-8"),
+    "latency": Paced(("work", *NONE, "--kafka", "linger.ms=1"), 5000, "p50 5 ms, p99 20 ms", forwards=True),
+    "latency-raw-eos": Paced(("--follow",), 5000, forwards=True, program="bench/raw_eos"),
+    "paced-8": Paced(("work", *NONE), 10_000),
+    "paced-1000": Paced(("work", *NONE), 10_000, "at most 2", partitions=1000, against="paced-8"),
+    "idle-8": Paced(("work", *NONE), 0),
+    "idle-1000": Paced(("work", *NONE), 0, "at most 2", partitions=1000, against="idle-8"),
 }
 
 
