@@ -330,8 +330,9 @@ int main(int argc, char** argv) {
   auto cfg = parse(argc, argv, usage);
   if (cfg.out.empty() || cfg.producers.size() != 1 || cfg.producers < "1" || cfg.producers > "3")
     die(2, "--out is needed, and --producers takes 1 to 3\n" + std::string{usage});
-  for (auto signal : {SIGINT, SIGTERM})
-    std::signal(signal, [](int) { stopped = 1; });
+  if (cfg.follow)
+    for (auto signal : {SIGINT, SIGTERM})
+      std::signal(signal, [](int) { stopped = 1; });
   loop chain{cfg};
   chain.run();
   chain.report();
