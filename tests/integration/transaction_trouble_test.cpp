@@ -212,9 +212,9 @@ std::string thawed_child(test_broker& broker, const std::string& how, transactio
   chain_watch watch;
   auto transactions = require_value(chain::make(
     {.brokers = broker.address(), .group = group, .id_prefix = rig.prefix + "-o"}, watch));
-  auto part = rig.part({"of the owner"}, 5);
-  REQUIRE(watch.commits(
-    require_value(transactions->submit({other.consumer->membership(1), {std::move(part)}}))));
+  auto number = require_value(
+    transactions->submit({other.consumer->membership(1), {rig.part({"of the owner"}, 5)}}));
+  REQUIRE(watch.commits(number));
   child.send(SIGCONT);
   auto joined = std::async(std::launch::async, [&] { return child.says("joined again"); });
   REQUIRE(eventually([&] {
