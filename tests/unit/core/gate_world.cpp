@@ -111,7 +111,11 @@ std::vector<gate_world::turn_plan> gate_world::plan(uint64_t ident, bool interje
   small_random random{seed_ * 0x51ed2701 + ident};
   constexpr uint64_t stages[] = {0, 1, 1, 2};
   auto last = stages[random.below(4)];
-  auto some_write = [&] { return random.chance(.2) ? op::kind::remove : op::kind::write; };
+  auto some_write = [&] {
+    constexpr op::kind kinds[] = {op::kind::write, op::kind::write, op::kind::write,
+                                  op::kind::overwrite, op::kind::remove};
+    return kinds[random.below(std::size(kinds))];
+  };
   std::vector<turn_plan> result;
   for (uint64_t i = 0; i <= last; ++i) {
     auto late = i == last;
@@ -221,7 +225,7 @@ void gate_world::turn(sim_event& ev) {
   if (random_.chance(profile_.fail))
     try_in_vain(ev, what.ops);
   auto writes = [](const op& each) {
-    return each.what == op::kind::write || each.what == op::kind::remove;
+    return each.what != op::kind::read && each.what != op::kind::scan;
   };
   model_->enter_turn(*ev.model, !what.ops.empty(),
                      std::any_of(what.ops.begin(), what.ops.end(), writes));
@@ -258,13 +262,15 @@ void gate_world::do_op(sim_event& ev, const op& what, sim_turn& in, int& acc) {
   }
   auto cell = cell_of(ev, what.cell);
   auto& value = store_[static_cast<size_t>(cell)];
-  in.reads.emplace_back(cell, value);
-  model_->read(*ev.model, cell);
-  acc += value;
+  if (what.what != op::kind::overwrite) {
+    in.reads.emplace_back(cell, value);
+    model_->read(*ev.model, cell);
+    acc += value;
+  }
   if (what.what == op::kind::read)
     return;
   model_->write(*ev.model, cell);
-  value = what.what == op::kind::write ? acc % 9973 + 1 : 0;
+  value = what.what == op::kind::remove ? 0 : acc % 9973 + 1;
   in.writes.emplace_back(cell, value);
   acc = value;
   auto key = std::to_string(cell);
@@ -281,7 +287,7 @@ void gate_world::tell(sim_event& ev, const std::vector<op>& ops, sim_turn& done)
   for (auto& each : ops)
     if (each.what == op::kind::scan)
       what.scanned = true;
-    else
+    else if (each.what != op::kind::overwrite)
       reads.push_back(name_of(cell_of(ev, each.cell)));
   for (auto& [cell, value] : done.writes)
     writes.push_back(name_of(cell));

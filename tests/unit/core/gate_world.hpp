@@ -92,7 +92,7 @@ public:
 
 private:
   struct op {
-    enum class kind { read, write, remove, scan } what;
+    enum class kind { read, write, overwrite, remove, scan } what; ///< overwrite: without reading
     int cell; ///< negative: a cell of the event's own
   };
 
