@@ -76,6 +76,13 @@ struct partition_given_up {
   partition_reached last;
 };
 
+/// Partition -> batcher: its sets must not wait for others any more, or, unless it `drains`, not
+/// begin.
+struct partition_leaves {
+  core::work_memory_ptr memory;
+  bool drains = false;
+};
+
 /// Worker -> partition: a call whose timeout had passed has returned.
 struct call_returned {
   uint32_t stage = 0;
@@ -121,6 +128,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_given_up))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::call_returned))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::memory_gone))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_leaves))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::final_commit))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::forget_partitions))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::commit_for))
@@ -159,6 +167,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_stopped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_given_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::call_returned)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::memory_gone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_leaves)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::final_commit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::forget_partitions)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::commit_for)

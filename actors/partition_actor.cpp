@@ -94,6 +94,7 @@ partition_actor_state::~partition_actor_state() {
   for (auto& stage : args_.shared->stages)
     if (stage.handlers)
       stage.handlers->partition_gone(*core_.memory());
+  tell_batchers(false);
 }
 
 caf::behavior partition_actor_state::make_behavior() {
@@ -133,6 +134,7 @@ caf::behavior partition_actor_state::make_behavior() {
     [this](drain_atom) {
       draining_ = true;
       core_.begin_drain();
+      tell_batchers(true);
       after_message();
     },
     [this](const intake_failed& news) {
@@ -171,6 +173,17 @@ void partition_actor_state::to_key(uint32_t stage, uint32_t slot, core::run&& jo
   if (!key)
     key = lease(stage);
   tell(*self_, key, std::move(jobs));
+}
+
+void partition_actor_state::to_batcher(uint32_t stage, core::run&& sets) {
+  tell(*self_, args_.shared->stages[stage].batcher, std::move(sets));
+}
+
+/// That this partition drains, or, when it does not, that nothing of it must begin any more.
+void partition_actor_state::tell_batchers(bool drains) {
+  for (auto& stage : args_.shared->stages)
+    if (stage.batcher)
+      post(stage.batcher, partition_leaves{core_.memory(), drains});
 }
 
 void partition_actor_state::to_asking_key(uint32_t stage, uint32_t slot, core::run&& jobs) {
@@ -261,6 +274,7 @@ void partition_actor_state::warn(const std::string& line) {
 }
 
 void partition_actor_state::stopped(const caf::error& reason) {
+  tell_batchers(false);
   tell(*self_, args_.source, partition_stopped{args_.start.where, reason, core_.stops_source()});
 }
 
@@ -306,6 +320,7 @@ void partition_actor_state::tell_drained() {
 caf::result<partition_given_up> partition_actor_state::give_up() {
   partition_given_up result{{args_.start.where, core_.reached()}};
   core_.give_up();
+  tell_batchers(false);
   retire_children();
   self_->quit();
   return result;

@@ -43,6 +43,7 @@ struct partition_actor_state : core::run_port,
   // -- ports of the core -------------------------------------------------------------------------
   void to_lane(uint32_t lane, core::run&& jobs) override;
   void to_key(uint32_t stage, uint32_t slot, core::run&& jobs) override;
+  void to_batcher(uint32_t stage, core::run&& sets) override;
   void key_idle(uint32_t stage, uint32_t slot) override;
   output_port::verdict produce(core::event& ev, const outgoing_record& rec,
                                caf::error& reason) override;
@@ -73,6 +74,7 @@ private:
 
   caf::actor lease(uint32_t stage);
   void to_asking_key(uint32_t stage, uint32_t slot, core::run&& jobs);
+  void tell_batchers(bool drains);
   void send_pending();
   void after_message();
   void send_to_async();

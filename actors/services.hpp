@@ -6,6 +6,7 @@
 #include "runtime/core/meters.hpp"
 #include "runtime/core/plan.hpp"
 #include "runtime/log/logger.hpp"
+#include "runtime/work/batch_calls.hpp"
 #include "runtime/work/concurrency_limit.hpp"
 #include "runtime/work/worker_pool.hpp"
 
@@ -30,8 +31,10 @@ class poller;
 /// What a stage has beside its definition. Unused parts stay empty.
 struct stage_services {
   std::unique_ptr<work::concurrency_limit> requests; ///< of handler-actor and asynchronous stages
-  std::shared_ptr<handler_home> handlers;            ///< of handler-actor stages, as below
+  std::shared_ptr<handler_home> handlers;            ///< of who has handler actors, as below
   detail::actor_port* port = nullptr;
+  caf::actor batcher;                           ///< of a batcher, as the next
+  std::shared_ptr<core::batcher_meter> batches;
 };
 
 struct services {
@@ -44,6 +47,7 @@ struct services {
   std::shared_ptr<std::vector<core::stage_meter>> stage_meters; ///< by stage
   std::vector<stage_services> stages;
   std::unique_ptr<work::worker_pool> workers;
+  std::unique_ptr<work::batch_calls> batches; ///< of batchers with blocking functions
   kafka::producer* producer = nullptr;
   actors::poller* poller = nullptr;
 

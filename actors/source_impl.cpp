@@ -1,5 +1,6 @@
 #include "actors/source_impl.hpp"
 
+#include "actors/batcher_actor.hpp"
 #include "actors/committer_actor.hpp"
 #include "actors/handler_home.hpp"
 #include "actors/resources.hpp"
@@ -176,6 +177,7 @@ caf::error source_impl::begin() {
   if (auto err = check_cluster())
     return err;
   make_services();
+  warn_of_serial_batchers();
   if (auto err = make_producer())
     return err;
   return spawn_actors();
@@ -183,7 +185,7 @@ caf::error source_impl::begin() {
 
 caf::error source_impl::check_handler_actors() const {
   for (auto& stage : plan_->stages) {
-    if (stage->kind() != processor_kind::actor)
+    if (stage->handlers() == nullptr)
       continue;
     auto& layout = stage->handlers()->layout();
     if (layout.instances == 0)
@@ -249,17 +251,31 @@ void source_impl::make_services() {
     threads.push_back(stage->kind() == processor_kind::blocking ? stage->limits().concurrency : 0);
     if (stage->kind() == processor_kind::actor || stage->kind() == processor_kind::async)
       own.requests = std::make_unique<work::concurrency_limit>(stage->limits().concurrency);
-    if (stage->kind() != processor_kind::actor)
+    auto index = services_->stages.size() - 1;
+    if (stage->kind() == processor_kind::batch)
+      own.batches = board_.new_batcher(index);
+    if (stage->handlers() == nullptr)
       continue;
     own.port = stage->handlers();
     std::shared_ptr<core::stage_meter> meter{
       services_->stage_meters,
-      &services_->meter(static_cast<uint32_t>(services_->stages.size() - 1))};
+      &services_->meter(static_cast<uint32_t>(index))};
     own.handlers = make_handler_home({system_, *own.port, std::move(meter), log_, stage->name()});
   }
   services_->workers = std::make_unique<work::worker_pool>(*plan_, std::move(threads),
                                                            *services_->stage_meters,
                                                            common->threads);
+  services_->batches = std::make_unique<work::batch_calls>(common->threads);
+}
+
+/// With serial turns a key's next event begins when the last one is over, so batches get no more
+/// than one event of a key.
+void source_impl::warn_of_serial_batchers() {
+  for (auto& stage : plan_->stages)
+    if (stage->kind() == processor_kind::batch && plan_->serial())
+      log_.warning("batcher '" + stage->name()
+                   + "': turns are serial (keyloom.key-turns), so several events of a key never "
+                     "share a batch; let key-turns be interleaved if the store allows it");
 }
 
 caf::error source_impl::make_producer() {
@@ -285,6 +301,10 @@ caf::error source_impl::spawn_actors() {
     source_ = system_.spawn<caf::stateful_actor<source_actor_state>>(services_.get(), &board_,
                                                                      committer_);
   }
+  for (uint32_t index = 0; index < plan_->stages.size(); ++index)
+    if (plan_->stages[index]->kind() == processor_kind::batch)
+      services_->stages[index].batcher = system_.spawn<caf::stateful_actor<batcher_actor_state>>(
+        services_.get(), index, source_);
   return poller_->start(source_, committer_);
 }
 
@@ -294,9 +314,10 @@ void source_impl::take_down() {
   if (poller_)
     poller_->finish();
   if (services_ && services_->workers) {
-    if (auto calls = services_->workers->running(); calls > 0)
+    if (auto calls = services_->workers->running() + services_->batches->running(); calls > 0)
       log_.warning("waiting for " + std::to_string(calls) + " blocking calls to return");
     services_->workers->stop();
+    services_->batches->stop();
   }
   if (producer_)
     producer_->flush(flush_timeout);

@@ -40,6 +40,7 @@ private:
   caf::error check_cluster();
   caf::error check_dead_letter_topic(kafka::cluster& cluster) const;
   void make_services();
+  void warn_of_serial_batchers();
   caf::error make_producer();
   caf::error spawn_actors();
   void take_down();

@@ -10,6 +10,7 @@
 // larger program. `state` may be called from any thread at any time.
 #pragma once
 
+#include <keyloom/batcher.hpp>
 #include <keyloom/detail/decoding.hpp>
 #include <keyloom/detail/source.hpp>
 #include <keyloom/shared_resources.hpp>
@@ -114,6 +115,30 @@ public:
                                   options);
   }
 
+  /// Adds a batcher: items that events add are executed together. `executor` is blocking(f) with
+  /// `f(batch<Item>&)`, which returns nothing or an error, or a handler actor (shared_actor,
+  /// actor_pool, bare_actor, remote_actor) that takes (std::string batcher, std::vector<Item>) and
+  /// answers batch_errors or nothing. `callback(context<Store>&, batch_items<Item>&) -> outcome`
+  /// runs in the partition.
+  template <class Item, class Executor, detail::callback_like Callback>
+  batcher_handle<Item> batcher(std::string name, Executor executor, Callback callback,
+                               batcher_options options = {}) {
+    if constexpr (std::is_invocable_r_v<outcome, Callback&, context_type&, batch_items<Item>&>)
+      return add_batcher<Item>(std::move(name), std::move(executor), std::move(callback), options);
+    else
+      static_assert(detail::never<Callback>,
+                    "a batcher's callback takes (context<Store>&, keyloom::batch_items<Item>&) and "
+                    "returns an outcome: complete, what schedule or add returned, or an error");
+    return batcher_handle<Item>{0};
+  }
+
+  /// Adds a batcher without a callback: the event is complete when all its items went well, and
+  /// fails with the first error otherwise.
+  template <class Item, class Executor>
+  batcher_handle<Item> batcher(std::string name, Executor executor, batcher_options options = {}) {
+    return add_batcher<Item>(std::move(name), std::move(executor), detail::no_callback{}, options);
+  }
+
   /// Changes the limits of a stage, also while the source runs; any thread. What is raised acts at
   /// once; what is lowered lets finish what runs or waits already. errc::bad_config for limits that
   /// let nothing through, errc::wrong_state for a stage of another source.
@@ -196,6 +221,45 @@ private:
     auto index = impl_->add_stage(std::make_unique<stage_type>(
       std::move(name), options, std::move(processor), std::move(finalizer)));
     return stage_handle<Job>{index, &stage_type::fill};
+  }
+
+  template <class Item, class Executor, class Callback>
+  batcher_handle<Item> add_batcher(std::string name, Executor executor, Callback callback,
+                                   const batcher_options& options) {
+    if constexpr (detail::calls_batches<Executor>) {
+      if constexpr (detail::executes<decltype(executor.call), Item>)
+        return add_typed_batcher<Item>(std::move(name), options,
+                                       detail::calling_executor<Executor, Item>{
+                                         std::move(executor)},
+                                       std::move(callback));
+      else
+        static_assert(detail::never<Executor>,
+                      "a batcher's executor blocking(f) takes (keyloom::batch<Item>&) and returns "
+                      "nothing, or a caf::error");
+    } else if constexpr (detail::asks_batches<Executor>) {
+      using asking = detail::asking_executor<Executor, Item>;
+      if constexpr (asking::fits)
+        return add_typed_batcher<Item>(std::move(name), options, asking{std::move(executor)},
+                                       std::move(callback));
+      else
+        static_assert(detail::never<Executor>,
+                      "a batcher's handler actor takes (std::string batcher, std::vector<Item>) "
+                      "and answers keyloom::batch_errors or nothing; Item and std::vector<Item> "
+                      "need CAF type ids; per_key_actor cannot take batches");
+    } else {
+      static_assert(detail::never<Executor>,
+                    "a batcher's executor says where batches are executed: blocking(f), or a "
+                    "handler actor such as shared_actor(make)");
+    }
+    return batcher_handle<Item>{0};
+  }
+
+  template <class Item, class Executing, class Callback>
+  batcher_handle<Item> add_typed_batcher(std::string name, const batcher_options& options,
+                                         Executing executing, Callback callback) {
+    using batcher_type = detail::typed_batcher<Store, Item, Executing, Callback>;
+    return batcher_handle<Item>{impl_->add_stage(std::make_unique<batcher_type>(
+      std::move(name), options, std::move(executing), std::move(callback)))};
   }
 
   std::unique_ptr<detail::source> impl_;

@@ -151,11 +151,26 @@ struct stage_state {
   uint64_t actors_evicted = 0; ///< per-key instances ended to make room for other keys
 };
 
+/// One batcher over all partitions, as `event_source::state` saw it; read as a stage's numbers are.
+struct batcher_state {
+  std::string name;
+  uint64_t running = 0;       ///< batches under way
+  uint64_t waiting_items = 0; ///< added, and in no batch yet
+  uint64_t sets = 0;          ///< what events have added and was not called back
+  uint64_t batches = 0;       ///< executed since start
+  uint64_t items = 0;         ///< in them
+  uint64_t largest = 0;       ///< items in the largest one
+  // Of a batcher with handler actors.
+  uint64_t actors_made = 0;
+  uint64_t actors_alive = 0;
+};
+
 /// A source, as `event_source::state` saw it. Counters run from `start`.
 struct source_state {
   bool running = false;
   std::vector<partition_state> partitions;
-  std::vector<stage_state> stages; ///< in the order they were defined
+  std::vector<stage_state> stages;     ///< in the order they were defined
+  std::vector<batcher_state> batchers; ///< the same
   uint64_t records = 0;            ///< taken in
   uint64_t out = 0;                ///< out: complete, outputs acknowledged
   uint64_t already_out = 0;        ///< taken in and skipped: out before, as the group's commit said

@@ -40,6 +40,7 @@ constexpr std::array names{
   named{errc::completion_dropped, "completion_dropped"},
   named{errc::timed_out, "timed_out"},
   named{errc::dead_letter_refused, "dead_letter_refused"},
+  named{errc::batch_failed, "batch_failed"},
 };
 
 } // namespace

@@ -27,6 +27,15 @@ struct stage_meter {
   std::atomic<uint64_t> actors_evicted{0};
 };
 
+/// Of one batcher, over all partitions, beside what it has as a stage.
+struct batcher_meter {
+  std::atomic<uint64_t> running{0};       ///< batches
+  std::atomic<uint64_t> waiting_items{0}; ///< in no batch
+  std::atomic<uint64_t> batches{0};       ///< executed
+  std::atomic<uint64_t> items{0};         ///< in them
+  std::atomic<uint64_t> largest{0};
+};
+
 /// Of one source.
 struct source_meter {
   std::atomic<uint64_t> records{0};

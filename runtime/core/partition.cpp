@@ -191,6 +191,7 @@ void partition::give_up() {
     stage.give_up();
   forget_parked();
   held_outputs_ = 0;
+  held_items_ = 0;
   tell_account();
   if (meter_.account)
     meter_.account->close();
@@ -348,7 +349,8 @@ void partition::keep_outputs(event& ev) {
 }
 
 void partition::tell_account() {
-  auto more = held_outputs_ - std::exchange(held_in_account_, held_outputs_);
+  auto held = held_outputs_ + held_items_;
+  auto more = held - std::exchange(held_in_account_, held);
   if (!meter_.account || more == 0)
     return;
   if (more > 0)

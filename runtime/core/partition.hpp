@@ -200,6 +200,7 @@ private:
   bool producer_full_ = false;               ///< it had no room for the first of `unsent_`
   size_t waiting_acks_ = 0;                  ///< events released, not out and not refused
   int64_t held_outputs_ = 0;                 ///< bytes of outputs that are not out
+  int64_t held_items_ = 0;                   ///< bytes of open jobs, such as a batcher's items
   int64_t held_in_account_ = 0;              ///< of them, what the account knows of
   uint64_t open_jobs_ = 0;                   ///< jobs that were sent and have not come back
   parked_work parked_;

@@ -71,6 +71,10 @@ std::string partition::waits_in_stage(const detail::job& j) const {
   if (j.again)
     return "its next call, after " + std::to_string(j.tried.made)
            + " that failed; the last one: " + describe(*stage.failure(j));
+  if (stage.kind() == processor_kind::batch)
+    return "its items in batcher '" + stage.name()
+           + (j.begun ? "', of which a batch is being executed"
+                      : "', for which no batch has begun");
   if (j.begun)
     return what_runs(stage.kind());
   if (auto before = waits_behind(j); !before.empty())

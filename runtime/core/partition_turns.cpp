@@ -77,6 +77,7 @@ void partition::finalize(detail::job& j) {
   auto& ev = *j.origin;
   --ev.open_jobs;
   --open_jobs_;
+  held_items_ -= j.held_bytes;
   if (j.timed_out)
     common_.stages[j.stage].timed_out.fetch_add(1, std::memory_order_relaxed);
   auto ended = stopped() || ev.failed;
@@ -145,6 +146,7 @@ void partition::keep_turn(event& ev) {
     if (!j->pass)
       stage.add(*j, memory_);
     j->origin = &ev;
+    held_items_ += j->held_bytes;
     ++ev.open_jobs;
     ++open_jobs_;
   }

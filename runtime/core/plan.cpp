@@ -1,5 +1,6 @@
 #include "runtime/core/plan.hpp"
 
+#include <keyloom/detail/batcher_base.hpp>
 #include <keyloom/errc.hpp>
 
 #include <algorithm>
@@ -26,7 +27,24 @@ std::string problem_of(const retry_policy& retry) {
   return {};
 }
 
+caf::error check_batcher(const detail::batcher_base& batcher) {
+  auto wrong_option = [&](const std::string& what) {
+    return caf::make_error(errc::bad_config, "batcher '" + batcher.name() + "': " + what);
+  };
+  auto& options = batcher.options();
+  if (options.max_batch_size == 0)
+    return wrong_option("max_batch_size 0 lets no item into a batch; it must be at least 1");
+  if (options.max_concurrent_batches == 0)
+    return wrong_option("max_concurrent_batches 0 lets no batch leave; it must be at least 1");
+  if (options.accumulation_delay < std::chrono::milliseconds{0})
+    return wrong_option("accumulation_delay " + std::to_string(options.accumulation_delay.count())
+                        + " ms; it must be at least 0, and 0 means that batches do not wait");
+  return {};
+}
+
 caf::error check(const detail::stage_base& stage) {
+  if (stage.kind() == processor_kind::batch)
+    return check_batcher(static_cast<const detail::batcher_base&>(stage));
   if (auto err = check_limits(stage.name(), stage.limits()))
     return err;
   if (stage.timeout() < std::chrono::milliseconds{0})

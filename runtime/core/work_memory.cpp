@@ -75,6 +75,7 @@ void work_memory::recycle(detail::job& j) {
   j.keeps_key = false;
   j.again = false;
   j.tried = {};
+  j.held_bytes = 0;
   j.begun.store(false, std::memory_order_relaxed);
   if (j.stage == detail::job::no_stage) {
     auto& by_hand = static_cast<completable_job&>(j);
