@@ -65,6 +65,8 @@ work_source::work_source(caf::actor_system& system, const work_options& options,
     add_actor(system);
   else if (options.processor == "async")
     add_async();
+  else if (options.processor == "batch")
+    add_batch();
   else
     add_none();
 }
@@ -158,6 +160,30 @@ void work_source::add_async() {
     how());
   source_.on_default([this, stage](context<>& ctx, const record& rec) {
     return stage.schedule(ctx, rec.key, delay_job{delay().count(), options_.fail_rate});
+  });
+}
+
+void work_source::add_batch() {
+  batcher_options batches{.max_concurrent_batches = how().limits.concurrency};
+  if (options_.batch_size)
+    batches.max_batch_size = *options_.batch_size;
+  auto write = source_.batcher<delay_job>(
+    "batch", blocking([](batch<delay_job>& items) {
+      int64_t longest = 0; // one call, which a straggler holds up
+      for (auto& each : items) {
+        longest = std::max(longest, each.value.delay_us);
+        if (each.value.fail)
+          each.error = on_purpose();
+      }
+      if (longest > 0)
+        std::this_thread::sleep_for(std::chrono::microseconds{longest}); // what is measured
+    }),
+    [this](context<>& ctx, batch_items<delay_job>& items) {
+      return items.error() ? outcome{items.error()} : finish(ctx);
+    },
+    batches);
+  source_.on_default([this, write](context<>& ctx, const record& rec) {
+    return write.add(ctx, rec.key, delay_job{delay().count(), fails()});
   });
 }
 

@@ -28,6 +28,7 @@ private:
   void add_blocking();
   void add_actor(caf::actor_system& system);
   void add_async();
+  void add_batch();
   stage_options how() const;
   outcome finish(context<>& ctx);
   std::chrono::microseconds delay() const;

@@ -37,6 +37,13 @@ void batcher::drop(const work_memory& of, steady_time now) {
   take_ended();
 }
 
+uint64_t batcher::sets() const {
+  uint64_t result = 0;
+  for (auto& [which, from] : owners_)
+    result += from.sets;
+  return result;
+}
+
 void batcher::take_ended() {
   for (auto* set : planner_.take_ended()) {
     auto& from = owners_.at(set->owner);

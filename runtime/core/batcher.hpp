@@ -37,6 +37,7 @@ public:
   /// The sets that are over, for `return_port::finished` of their partitions: one run for each.
   std::vector<run> take_done();
 
+  uint64_t sets() const; ///< that are not over
   uint64_t waiting_items() const { return planner_.waiting(); }
   uint32_t running() const { return planner_.running(); }
   uint64_t batches() const { return batches_; } ///< executed so far

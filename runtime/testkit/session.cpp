@@ -23,7 +23,8 @@ session::session(std::shared_ptr<const core::plan> source, testkit_options optio
   : played(source->stages.size()), source_(std::move(source)), options_(options),
     random_(options.seed), next_commit_(now_ + source_->config.commit_interval),
     totals_(std::make_unique<core::source_meter>()),
-    stage_meters_(std::make_unique<core::stage_meter[]>(source_->stages.size())) {
+    stage_meters_(std::make_unique<core::stage_meter[]>(source_->stages.size())),
+    batches_(*source_, *this) {
   auto arrived = [this] {
     if (!acting_)
       take_in();
@@ -97,6 +98,7 @@ void session::settle() {
       follow_up(seat_of(number), number);
     auto brought = bring_back();
     brought |= bring_answers();
+    brought |= bring_batches();
     if (!brought && before == progress())
       break;
   }
@@ -137,6 +139,19 @@ bool session::bring_back() {
   return !arrived.empty();
 }
 
+/// Lets batches leave, and takes their sets home; those of who was given up go nowhere.
+bool session::bring_batches() {
+  batches_.let_leave();
+  auto done = batches_.take_done();
+  for (auto& sets : done)
+    for (auto& each : seats_)
+      if (each.now && each.now->core().memory() == sets.memory) {
+        each.now->core().finished(std::move(sets));
+        break;
+      }
+  return !done.empty();
+}
+
 void session::acknowledge_waiting() {
   report(producer_.unreported(), {});
 }
@@ -153,6 +168,7 @@ void session::follow_up(seat& of, int32_t number) {
     take_records(of);
   if (of.now->core().stopped()) {
     of.now->desk().drop_waiting(); // no call that has not begun may begin
+    batches_.drop(*of.now->core().memory());
     of.stop_reason = of.now->core().stop_reason();
     auto all = of.now->core().stops_source()
                || source_->config.on_error == failure_action::stop_source;
@@ -197,6 +213,7 @@ void session::advance(std::chrono::milliseconds by) {
 core::steady_time session::next_due() const {
   auto result = next_commit_;
   lower(result, retry_at_);
+  lower(result, batches_.next_deadline());
   for (auto& each : seats_)
     if (each.now) {
       lower(result, each.now->deadline);
@@ -270,9 +287,9 @@ void session::assign(int32_t partition) {
   core::progress start{0};
   if (to.committed)
     start = core::choose_start({*to.committed, to.metadata}).at;
-  surroundings around{source_,   *this,    producer_,
-                      skips_,    stops_,   options_.seed,
-                      next_job_, *totals_, {stage_meters_.get(), source_->stages.size()}};
+  surroundings around{source_,        *this,     producer_, skips_,   stops_,
+                      options_.seed,  next_job_, batches_,  *totals_,
+                      {stage_meters_.get(), source_->stages.size()}};
   to.now = std::make_unique<assignment>(around, partition, start, ++epochs_);
   to.stop_reason.clear();
   ++*to.living;
@@ -285,6 +302,7 @@ void session::assign(int32_t partition) {
 void session::begin_hand_over(int32_t partition, std::chrono::milliseconds deadline) {
   auto& now = *seat_of(partition).now;
   now.core().begin_drain();
+  batches_.hurry(*now.core().memory());
   now.deadline = now_ + deadline;
 }
 
@@ -303,6 +321,7 @@ void session::give_up(seat& of, int32_t number) {
   auto& now = *of.now;
   now.core().give_up();
   now.desk().drop_waiting();
+  batches_.drop(*now.core().memory());
   for (auto& each : now.desk().under_way())
     late_.emplace(each.id, late_job{each, now.core().memory()});
   of.now = nullptr;
@@ -325,6 +344,7 @@ void session::crash() {
       give_up(each, number);
     each.living = std::make_shared<size_t>(0);
   }
+  batches_.clear();
   late_.clear();
   stopping_ = true;
 }
@@ -365,7 +385,10 @@ source_state session::state() const {
                                  each.stop_reason});
   }
   for (uint32_t stage = 0; stage < source_->stages.size(); ++stage)
-    result.stages.push_back(state_of(stage));
+    if (source_->stages[stage]->kind() == processor_kind::batch)
+      result.batchers.push_back(batches_.state_of(stage));
+    else
+      result.stages.push_back(state_of(stage));
   result.errors = stops_;
   result.records = totals_->records;
   result.out = totals_->out;

@@ -75,12 +75,17 @@ public:
   /// The job has its result: it goes back to its partition, or, when it is late, nowhere.
   void give_back(uint64_t id);
   void call(uint64_t id);
+  /// The batch has its results, or gets them from its executor, or `batch_player`.
+  void give_back_batch(uint64_t id);
+  void execute_batch(uint64_t id);
   void die(uint64_t id);
   void begin(uint64_t id);
   bool step();
 
   /// By stage: what stands for the processor; empty: its own function.
   std::vector<std::function<void(detail::job&)>> played;
+  /// By batcher: what stands for the executor; none: its own function.
+  std::map<uint32_t, std::function<void(core::batch&)>> batch_players;
 
   // -- the lives of partitions -------------------------------------------------------------------
   void assign(int32_t partition);
@@ -95,6 +100,7 @@ public:
   std::vector<seat>& seats() { return seats_; }
   const std::vector<seat>& seats() const { return seats_; }
   seat& seat_of(int32_t partition) { return seats_[static_cast<size_t>(partition)]; }
+  const batch_desk& batches() const { return batches_; }
   delivery_desk& producer() { return producer_; }
   const delivery_desk& producer() const { return producer_; }
   const core::source_meter& totals() const { return *totals_; }
@@ -116,13 +122,15 @@ private:
   struct choice {
     int32_t partition = 0; ///< unless it is a late call
     size_t place = 0;
-    uint64_t late = 0; ///< 0: none
+    uint64_t late = 0;  ///< 0: none
+    uint64_t batch = 0; ///< 0: none
   };
 
   void take_in();
   void settle();
   bool bring_back();
   bool bring_answers();
+  bool bring_batches();
   void follow_limits();
   std::array<uint64_t, 5> progress() const;
   void take_records(seat& from);
@@ -157,6 +165,7 @@ private:
 
   std::unique_ptr<core::source_meter> totals_;
   std::unique_ptr<core::stage_meter[]> stage_meters_;
+  batch_desk batches_;
   delivery_desk producer_;
   std::vector<std::string> skips_;
   std::vector<std::string> stops_; ///< the reasons of partitions that stopped

@@ -276,6 +276,57 @@ void testkit_base::begin(const detail::test_job_view& job) {
   session_->begin(job.id);
 }
 
+// -- batches
+// ---------------------------------------------------------------------------------------
+
+std::vector<uint64_t> testkit_base::batches_of(uint32_t batcher) const {
+  std::vector<uint64_t> result;
+  for (auto& each : session_->batches().under_way(batcher))
+    result.push_back(each.id);
+  return result;
+}
+
+uint64_t testkit_base::first_batch(uint32_t batcher) const {
+  auto all = batches_of(batcher);
+  if (all.empty())
+    throw testkit_error{"batcher " + quoted(session_->source().stages[batcher]->name())
+                        + " has no batch under way; items that wait: "
+                        + std::to_string(state_of_batcher(batcher).waiting_items)};
+  return all.front();
+}
+
+std::span<detail::batch_entry* const> testkit_base::items_of(uint64_t batch) const {
+  auto* found = session_->batches().find(batch);
+  if (found == nullptr)
+    throw testkit_error{"the batch was answered already, or its process crashed"};
+  return found->items->items;
+}
+
+void testkit_base::batch_executed(uint64_t batch, const caf::error& reason) {
+  items_of(batch);
+  act(*session_, [&] {
+    if (reason)
+      core::fail(*session_->batches().find(batch)->items, reason);
+    session_->give_back_batch(batch);
+  });
+}
+
+void testkit_base::execute_batch(uint64_t batch) {
+  items_of(batch);
+  act(*session_, [&] { session_->execute_batch(batch); });
+}
+
+void testkit_base::play_batches(
+  uint32_t batcher, std::function<void(std::span<detail::batch_entry* const>)> executor) {
+  session_->batch_players[batcher] = [f = std::move(executor)](core::batch& which) {
+    f(which.items);
+  };
+}
+
+batcher_state testkit_base::state_of_batcher(uint32_t batcher) const {
+  return session_->batches().state_of(batcher);
+}
+
 // -- time
 // ------------------------------------------------------------------------------------------
 

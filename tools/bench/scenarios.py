@@ -27,12 +27,16 @@ class RawLoop:
 
 @dataclasses.dataclass(frozen=True)
 class Ideal:
-    """Compared with what the calls alone allow: so many at once, each of so many milliseconds."""
+    """Compared with what the calls alone allow: so many at once, each of so many milliseconds and, in a
+    batcher, of so many records of any keys."""
     concurrency: int
     delay_ms: int
+    batch: int | None = None
 
     def rate(self, topic):
         per_call = 1000 / self.delay_ms
+        if self.batch is not None:
+            return self.concurrency * self.batch * per_call
         return min(self.concurrency * per_call, per_call / topic.hottest_share())
 
 
@@ -74,6 +78,7 @@ ZIPF = Topic(records=20_000, zipf=1.1)
 ZIPF_OPTIONS = ("--processor", "blocking", "--delay-ms", "10", "--concurrency", "100")
 NONE = ("--processor", "none")
 COMPUTE = ("--processor", "compute")
+BATCH = ("--processor", "batch", "--batch-size", "50")
 
 SCENARIOS = {
     "inline": Scenario(NONE, aim="0.85"),
@@ -87,6 +92,9 @@ SCENARIOS = {
     "blocking-100ms": calls("blocking", 100, 1000, 100_000, "0.9"),
     "actor-10ms": calls("actor", 10, 1000, 1_000_000, "0.95"),
     "async-10ms": calls("async", 10, 1000, 1_000_000, "0.95"),
+    "batch": Scenario((*BATCH, "--concurrency", "100"), aim="0.25"),
+    "batch-10ms": Scenario((*BATCH, "--concurrency", "100", "--delay-ms", "10"), Ideal(100, 10, 50),
+                           "0.6, 5 us", Topic(1_000_000)),
     "zipf": Scenario(ZIPF_OPTIONS, Ideal(100, 10), "0.97", ZIPF),
     "zipf-by-run": Scenario((*ZIPF_OPTIONS, "--by-run"), Other("zipf"), "5", ZIPF),
     "keys-100k": Scenario(COMPUTE, Other("compute", "cpu_us"), "at most 2", Topic(keys=100_000)),
