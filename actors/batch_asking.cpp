@@ -58,16 +58,17 @@ void batch_asking::look_again() {
 }
 
 bool batch_asking::waits() const {
-  return std::ranges::any_of(
-    slots_, [](const slot& each) { return each.items != nullptr && each.call == 0; });
+  return std::ranges::any_of(slots_, [](const slot& each) {
+    return each.items != nullptr && each.call == 0;
+  });
 }
 
 /// Sends the request when there is an instance; otherwise the seat is in line for one.
 void batch_asking::ask(slot& which) {
   auto& own = shared_->stages[stage_];
   auto& first = *which.items->items.front();
-  auto given = which.seat->take({*first.set->origin->memory, {}, 0,
-                                 work::company::manner::among_others});
+  auto given
+    = which.seat->take({*first.set->origin->memory, {}, 0, work::company::manner::among_others});
   which.instance = std::move(given.instance);
   if (which.instance == nullptr) {
     if (given.reason)

@@ -2,9 +2,9 @@
 // the batcher's home gives, and takes the answer. A part of the batcher actor, which says when and
 // hears what became of a batch.
 //
-// An actor that dies with a batch fails the items of it, and of no other; the home makes another one
-// for the next batch. A batch that found its instance dead was not begun: it is sent to the next. One
-// thread: the batcher actor's.
+// An actor that dies with a batch fails the items of it, and of no other; the home makes another
+// one for the next batch. A batch that found its instance dead was not begun: it is sent to the
+// next. One thread: the batcher actor's.
 #pragma once
 
 #include "actors/handler_home.hpp"

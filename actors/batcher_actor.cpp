@@ -2,6 +2,8 @@
 
 #include "actors/send.hpp"
 
+#include <random>
+
 namespace keyloom::actors {
 
 batcher_actor_state::batcher_actor_state(caf::event_based_actor* self, services* shared,
@@ -9,7 +11,7 @@ batcher_actor_state::batcher_actor_state(caf::event_based_actor* self, services*
   : alive_(shared->alive, *self), self_(self), shared_(shared), stage_(stage),
     source_(std::move(source)),
     definition_(static_cast<detail::batcher_base&>(*shared->source->stages[stage])),
-    core_(std::make_unique<core::batcher>(definition_.options())),
+    core_(std::make_unique<core::batcher>(definition_.options(), trying())),
     inbox_(std::make_shared<work::batch_inbox>(
       [me = caf::actor_cast<caf::actor>(self)] { post(me, wake_atom_v); })) {
   if (definition_.handlers() != nullptr)
@@ -33,6 +35,15 @@ batcher_actor_state::~batcher_actor_state() {
                                                   "ran out, or it is a bug")});
 }
 
+core::batcher::trying batcher_actor_state::trying() {
+  return {shared_->source->retry_of(stage_), std::random_device{}(),
+          [this](const std::string& what, const caf::error& reason) {
+            auto line = "batcher '" + definition_.name() + "', " + what + ": " + describe(reason);
+            if (auto shown = repeats_.pass(line, now()))
+              shared_->log->warning(*shown);
+          }};
+}
+
 caf::behavior batcher_actor_state::make_behavior() {
   return {
     [this](const core::run& sets) {
@@ -41,7 +52,8 @@ caf::behavior batcher_actor_state::make_behavior() {
     },
     [this](wake_atom) { after_message(); },
     [this](tick_atom) {
-      tick_at_.reset();
+      if (tick_at_ && *tick_at_ <= now())
+        tick_at_.reset();
       after_message();
     },
     [this](woken_atom, uint32_t number) {
@@ -94,13 +106,15 @@ void batcher_actor_state::show() {
   meter.batches.store(core_->batches(), std::memory_order_relaxed);
   meter.items.store(core_->items(), std::memory_order_relaxed);
   meter.largest.store(core_->largest(), std::memory_order_relaxed);
+  meter.retries.store(core_->retries(), std::memory_order_relaxed);
+  meter.parked.store(core_->parked_items(), std::memory_order_relaxed);
 }
 
 void batcher_actor_state::tick_when_due() {
   if (asking_ && asking_->waits() && !std::exchange(looking_again_, true))
     tell_later(*self_, handler_home::grace, retry_atom_v);
   auto due = core_->next_deadline();
-  if (!due || tick_at_)
+  if (!due || (tick_at_ && *tick_at_ <= *due))
     return; // a tick that comes earlier than it need be looks, and ticks again
   tick_at_ = due;
   tell_later(*self_, std::max(*due - now(), core::steady_time::duration::zero()), tick_atom_v);

@@ -9,6 +9,7 @@
 
 #include "actors/batch_asking.hpp"
 #include "actors/messages.hpp"
+#include "runtime/core/repeat_filter.hpp"
 #include "runtime/work/batch_calls.hpp"
 
 namespace keyloom::actors {
@@ -25,6 +26,7 @@ struct batcher_actor_state {
 private:
   static core::steady_time now() { return std::chrono::steady_clock::now(); }
 
+  core::batcher::trying trying();
   void after_message();
   void take_executed();
   void let_leave();
@@ -37,6 +39,7 @@ private:
   uint32_t stage_;
   caf::actor source_;
   detail::batcher_base& definition_;
+  core::repeat_filter repeats_;
   std::unique_ptr<core::batcher> core_;
   std::shared_ptr<work::batch_inbox> inbox_;
   std::unique_ptr<batch_asking> asking_; ///< null with a blocking function

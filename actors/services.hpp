@@ -33,7 +33,7 @@ struct stage_services {
   std::unique_ptr<work::concurrency_limit> requests; ///< of handler-actor and asynchronous stages
   std::shared_ptr<handler_home> handlers;            ///< of who has handler actors, as below
   detail::actor_port* port = nullptr;
-  caf::actor batcher;                           ///< of a batcher, as the next
+  caf::actor batcher; ///< of a batcher, as the next
   std::shared_ptr<core::batcher_meter> batches;
 };
 

@@ -87,8 +87,7 @@ std::shared_ptr<core::batcher_meter> source_board::new_batcher(size_t index) {
   return batchers_[index] = std::make_shared<core::batcher_meter>();
 }
 
-batcher_state source_board::batcher_snapshot(size_t index,
-                                             const core::batcher_meter& meter) const {
+batcher_state source_board::batcher_snapshot(size_t index, const core::batcher_meter& meter) const {
   auto& as_stage = (*stages_)[index];
   return {.name = stage_names_[index],
           .running = meter.running,
@@ -97,6 +96,8 @@ batcher_state source_board::batcher_snapshot(size_t index,
           .batches = meter.batches,
           .items = meter.items,
           .largest = meter.largest,
+          .retries = meter.retries,
+          .parked = meter.parked,
           .actors_made = as_stage.actors_made,
           .actors_alive = static_cast<uint64_t>(std::max<int64_t>(as_stage.actors_alive, 0))};
 }
@@ -135,7 +136,9 @@ source_state source_board::snapshot() const {
   result.parked = static_cast<uint64_t>(std::max<int64_t>(totals.parked, 0));
   for (size_t i = 0; i < stage_names_.size(); ++i) {
     if (auto batcher = batchers_.find(i); batcher != batchers_.end()) {
-      result.batchers.push_back(batcher_snapshot(i, *batcher->second));
+      auto& seen = result.batchers.emplace_back(batcher_snapshot(i, *batcher->second));
+      result.retries += seen.retries;
+      result.parked += seen.parked;
       continue;
     }
     auto& stage = result.stages.emplace_back(stage_snapshot(i));

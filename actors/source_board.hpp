@@ -58,7 +58,7 @@ private:
   std::vector<std::string> stage_names_;
   std::shared_ptr<std::vector<core::stage_meter>> stages_;
   std::map<size_t, std::shared_ptr<core::batcher_meter>> batchers_; ///< by their place in stages_
-  std::shared_ptr<const core::byte_budget> budget_; ///< null before the first start
+  std::shared_ptr<const core::byte_budget> budget_;                 ///< null before the first start
   std::vector<std::string> errors_;
   std::function<void()> ended_;
 };

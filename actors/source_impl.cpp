@@ -257,9 +257,8 @@ void source_impl::make_services() {
     if (stage->handlers() == nullptr)
       continue;
     own.port = stage->handlers();
-    std::shared_ptr<core::stage_meter> meter{
-      services_->stage_meters,
-      &services_->meter(static_cast<uint32_t>(index))};
+    std::shared_ptr<core::stage_meter> meter{services_->stage_meters,
+                                             &services_->meter(static_cast<uint32_t>(index))};
     own.handlers = make_handler_home({system_, *own.port, std::move(meter), log_, stage->name()});
   }
   services_->workers = std::make_unique<work::worker_pool>(*plan_, std::move(threads),
@@ -303,8 +302,8 @@ caf::error source_impl::spawn_actors() {
   }
   for (uint32_t index = 0; index < plan_->stages.size(); ++index)
     if (plan_->stages[index]->kind() == processor_kind::batch)
-      services_->stages[index].batcher = system_.spawn<caf::stateful_actor<batcher_actor_state>>(
-        services_.get(), index, source_);
+      services_->stages[index].batcher
+        = system_.spawn<caf::stateful_actor<batcher_actor_state>>(services_.get(), index, source_);
   return poller_->start(source_, committer_);
 }
 

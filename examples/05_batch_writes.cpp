@@ -61,7 +61,7 @@ public:
         return;
       } catch (const pqxx::sql_error& err) {
         if (!is_away(err.sqlstate()) || std::chrono::steady_clock::now() > give_up_at)
-          throw; // fails the batch
+          throw;                       // fails the batch
       } catch (const pqxx::failure&) { // the connection broke, or there is none
         if (std::chrono::steady_clock::now() > give_up_at)
           throw;
@@ -104,13 +104,12 @@ int run(caf::actor_system& system) {
 
   using keyloom::context;
   keyloom::event_source<> source{system, {.group = "batch-writes", .topic = "legs"}};
-  auto write = source.batcher<leg>("write", keyloom::blocking([](keyloom::batch<leg>& legs) {
-                                     static thread_local leg_table table;
-                                     table.upsert(legs);
-                                   }),
-                                   {.max_batch_size = 500,
-                                    .max_concurrent_batches = 4,
-                                    .accumulation_delay = 20ms});
+  auto write = source.batcher<leg>(
+    "write", keyloom::blocking([](keyloom::batch<leg>& legs) {
+      static thread_local leg_table table;
+      table.upsert(legs);
+    }),
+    {.max_batch_size = 500, .max_concurrent_batches = 4, .accumulation_delay = 20ms});
   source.on<leg>("legs-2013-01", keyloom::json<leg>{}, [=](context<>& ctx, leg flown) {
     return write.add(ctx, ctx.input().key, std::move(flown));
   });

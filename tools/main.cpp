@@ -256,7 +256,8 @@ void add_work_load(CLI::App& app, work_options& o) {
     app, "--processor", o.processor, {"none", "compute", "blocking", "actor", "async", "batch"},
     "what a record costs: nothing (none), a hash in its key's actor (compute), a call that "
     "sleeps (blocking), an actor that answers later (actor), an asynchronous function that another "
-    "thread answers (async), a call that sleeps for many records of any keys (batch); default none");
+    "thread answers (async), a call that sleeps for many records of any keys (batch); default "
+    "none");
   add_number<uint32_t>(app, "--batch-size", o.batch_size, 1, 1'000'000,
                        "records a batch may have; default 100");
   app.add_flag("--by-run", o.by_run,

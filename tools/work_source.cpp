@@ -172,7 +172,7 @@ void work_source::add_batch() {
       int64_t longest = 0; // one call, which a straggler holds up
       for (auto& each : items) {
         longest = std::max(longest, each.value.delay_us);
-        if (each.value.fail)
+        if (fails(each.value.fail_rate))
           each.error = on_purpose();
       }
       if (longest > 0)
@@ -183,7 +183,7 @@ void work_source::add_batch() {
     },
     batches);
   source_.on_default([this, write](context<>& ctx, const record& rec) {
-    return write.add(ctx, rec.key, delay_job{delay().count(), fails()});
+    return write.add(ctx, rec.key, delay_job{delay().count(), options_.fail_rate});
   });
 }
 

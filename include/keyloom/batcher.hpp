@@ -14,10 +14,11 @@
 //     return write.add(ctx, l.tail, std::move(l));
 //   });
 //
-// A key is in one batch at a time: its next items wait until that has been executed, and then may be
-// several of several events. What one event adds is a *set*; its callback runs once, in the
-// partition and with the store, when the last of its items has been executed. An executor that
-// throws, or returns an error, fails the items of its batch that have no error of their own.
+// A key is in one batch at a time: its next items wait until that has been executed, and then may
+// be several of several events. What one event adds is a *set*; its callback runs once, in the
+// partition and with the store, when the last of its items has been executed (with retries: for the
+// last time). An executor that throws, or returns an error, fails the items of its batch that have
+// no error of their own.
 #pragma once
 
 #include <keyloom/context.hpp>

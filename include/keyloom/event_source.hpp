@@ -228,10 +228,9 @@ private:
                                    const batcher_options& options) {
     if constexpr (detail::calls_batches<Executor>) {
       if constexpr (detail::executes<decltype(executor.call), Item>)
-        return add_typed_batcher<Item>(std::move(name), options,
-                                       detail::calling_executor<Executor, Item>{
-                                         std::move(executor)},
-                                       std::move(callback));
+        return add_typed_batcher<Item>(
+          std::move(name), options, detail::calling_executor<Executor, Item>{std::move(executor)},
+          std::move(callback));
       else
         static_assert(detail::never<Executor>,
                       "a batcher's executor blocking(f) takes (keyloom::batch<Item>&) and returns "

@@ -187,8 +187,8 @@ struct asking_executor {
   using handle = typename Executor::handle;
   static constexpr bool fits = Executor::takes_batches && answers_batches<handle, Item>()
                                && std::copy_constructible<Item>;
-  using result = std::conditional_t<answers<handle, std::vector<Item>, batch_errors>(),
-                                    batch_errors, void>;
+  using result
+    = std::conditional_t<answers<handle, std::vector<Item>, batch_errors>(), batch_errors, void>;
   using port_type = typename Executor::template bound<std::vector<Item>, result>;
 
   explicit asking_executor(Executor executor) : port_(std::move(executor)) {}

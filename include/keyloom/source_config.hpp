@@ -160,6 +160,8 @@ struct batcher_state {
   uint64_t batches = 0;       ///< executed since start
   uint64_t items = 0;         ///< in them
   uint64_t largest = 0;       ///< items in the largest one
+  uint64_t retries = 0;       ///< items executed again after an error
+  uint64_t parked = 0;        ///< items that failed and wait to be executed again
   // Of a batcher with handler actors.
   uint64_t actors_made = 0;
   uint64_t actors_alive = 0;
@@ -171,18 +173,18 @@ struct source_state {
   std::vector<partition_state> partitions;
   std::vector<stage_state> stages;     ///< in the order they were defined
   std::vector<batcher_state> batchers; ///< the same
-  uint64_t records = 0;            ///< taken in
-  uint64_t out = 0;                ///< out: complete, outputs acknowledged
-  uint64_t already_out = 0;        ///< taken in and skipped: out before, as the group's commit said
-  uint64_t skipped = 0;            ///< given up by failure_action::skip
-  uint64_t dead_lettered = 0;      ///< out as dead letters, acknowledged
-  uint64_t retries = 0;            ///< calls made again after an error: handlers and processors
-  uint64_t parked = 0;             ///< events and jobs that failed and wait for their next call
-  uint64_t forwarded = 0;          ///< output records acknowledged
-  uint64_t commits = 0;            ///< commits acknowledged
-  uint64_t in_flight_max = 0;      ///< most records in flight at once
-  uint64_t held_bytes = 0;         ///< of the budget, by all that share it
-  uint64_t held_bytes_max = 0;     ///< most held at once
+  uint64_t records = 0;                ///< taken in
+  uint64_t out = 0;                    ///< out: complete, outputs acknowledged
+  uint64_t already_out = 0;    ///< taken in and skipped: out before, as the group's commit said
+  uint64_t skipped = 0;        ///< given up by failure_action::skip
+  uint64_t dead_lettered = 0;  ///< out as dead letters, acknowledged
+  uint64_t retries = 0;        ///< calls made again after an error: handlers and processors
+  uint64_t parked = 0;         ///< events and jobs that failed and wait for their next call
+  uint64_t forwarded = 0;      ///< output records acknowledged
+  uint64_t commits = 0;        ///< commits acknowledged
+  uint64_t in_flight_max = 0;  ///< most records in flight at once
+  uint64_t held_bytes = 0;     ///< of the budget, by all that share it
+  uint64_t held_bytes_max = 0; ///< most held at once
   /// First record taken in and last commit acknowledged, on the steady clock; zero before.
   std::chrono::steady_clock::time_point first_record{};
   std::chrono::steady_clock::time_point last_commit{};

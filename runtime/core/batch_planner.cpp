@@ -9,8 +9,10 @@ using detail::batch_job;
 
 namespace {
 
-bool is_turn(const batch_entry& item) {
-  return &item == &item.set->turn;
+/// Takes no room in a batch, and is over when all before it in its key are: a set without items, or
+/// what was executed already and waits for one that is executed again.
+bool rides(const batch_entry& item) {
+  return item.executed || &item == &item.set->turn;
 }
 
 /// At the end of a list that `first` and `last` are the ends of.
@@ -26,6 +28,7 @@ void batch_planner::add(batch_job& set, steady_time now) {
   auto count = set.size();
   set.open = static_cast<uint32_t>(std::max<size_t>(count, 1));
   set.executing = 0;
+  set.again = 0;
   set.hurried = std::ranges::find(hurried_, set.owner) != hurried_.end();
   if (count == 0) {
     set.turn.key = set.key;
@@ -54,7 +57,7 @@ void batch_planner::add_to(batch_lane& lane, batch_entry& item, steady_time now)
   if (lane.ready) {
     ++ready_items_;
     ready_bytes_ += item.bytes;
-  } else if (!lane.busy) {
+  } else if (!lane.busy && !lane.parked_until) {
     make_ready(lane, now);
   }
 }
@@ -95,6 +98,7 @@ void batch_planner::make_ready(batch_lane& lane, steady_time now) {
 }
 
 batch* batch_planner::next(steady_time now) {
+  unpark_due(now);
   if (!leaves(now))
     return nullptr;
   if (free_batches_.empty())
@@ -116,7 +120,7 @@ bool batch_planner::leaves(steady_time now) const {
 }
 
 bool batch_planner::fits(const batch& into, const batch_entry& item) const {
-  if (is_turn(item) || into.items.empty())
+  if (rides(item) || into.items.empty())
     return true;
   return into.items.size() < how_.max_items
          && (how_.max_bytes == 0 || into.bytes + item.bytes <= how_.max_bytes);
@@ -131,30 +135,40 @@ bool batch_planner::fill_from(batch_lane& lane, batch& into) {
   lane.busy = true;
   ready_items_ -= lane.items;
   ready_bytes_ -= lane.bytes;
-  into.lanes.push_back(&lane);
+  auto& part = into.parts.emplace_back();
+  part.lane = &lane;
   while (lane.first != nullptr && fits(into, *lane.first)) {
     auto& item = *lane.first;
     lane.first = item.next;
     take_out(lane, item);
-    begin(item, into);
+    begin(item, into, part);
   }
   return lane.first == nullptr;
 }
 
 /// An item, already unlinked, does not wait in this line any more.
 void batch_planner::take_out(batch_lane& lane, batch_entry& item) {
-  if (is_turn(item))
+  if (rides(item))
     return;
   --lane.items;
   lane.bytes -= item.bytes;
   --waiting_;
   hurried_waiting_ -= item.set->hurried ? 1 : 0;
+  if (item.tried.made == 0)
+    return;
+  --parked_items_;
+  if (--item.set->again == 0)
+    item.set->parked.store(false, std::memory_order_relaxed);
 }
 
-void batch_planner::begin(batch_entry& item, batch& in) {
-  append(item, in.first, in.last);
-  if (is_turn(item))
+void batch_planner::begin(batch_entry& item, batch& in, batch::part& of) {
+  append(item, of.first, of.last);
+  if (rides(item))
     return;
+  if (item.tried.made > 0) {
+    item.error = {};
+    ++retries_;
+  }
   in.items.push_back(&item);
   in.bytes += item.bytes;
   if (item.set->executing++ == 0)
@@ -163,22 +177,99 @@ void batch_planner::begin(batch_entry& item, batch& in) {
 
 void batch_planner::executed(batch& done, steady_time now) {
   --running_;
-  for (auto* item = done.first; item != nullptr;) {
-    auto& each = *item;
-    item = each.next;
-    if (!is_turn(each) && --each.set->executing == 0)
-      each.set->begun.store(false, std::memory_order_relaxed);
-    end(each);
-  }
-  for (auto* lane : done.lanes) {
-    lane->busy = false;
-    go_on(*lane, now);
+  for (auto& part : done.parts) {
+    part.lane->busy = false;
+    come_back(part, now);
   }
   done.items.clear();
   done.bytes = 0;
-  done.first = done.last = nullptr;
-  done.lanes.clear();
+  done.parts.clear();
   free_batches_.push_back(&done);
+}
+
+/// What a batch had of a key is over, up to the first item that is to be executed again.
+void batch_planner::come_back(batch::part& part, steady_time now) {
+  batch::part rest;
+  std::optional<steady_time> due;
+  for (auto* item = part.first; item != nullptr;) {
+    auto& each = *item;
+    item = each.next;
+    if (!rides(each))
+      if (auto again = ended_call(each, now))
+        due = std::max(due.value_or(*again), *again);
+    if (due)
+      append(each, rest.first, rest.last);
+    else
+      end(each);
+  }
+  if (due) {
+    put_back(*part.lane, rest);
+    park(*part.lane, *due);
+  } else {
+    go_on(*part.lane, now);
+  }
+}
+
+/// When the item is to be executed again, unless it was executed for the last time.
+std::optional<steady_time> batch_planner::ended_call(batch_entry& item, steady_time now) {
+  if (--item.set->executing == 0)
+    item.set->begun.store(false, std::memory_order_relaxed);
+  std::optional<steady_time> result;
+  if (item.error && how_.again) {
+    ++item.tried.made;
+    result = how_.again(item, now);
+  }
+  item.executed = !result;
+  return result;
+}
+
+/// To the front of the line.
+void batch_planner::put_back(batch_lane& lane, batch::part& rest) {
+  for (auto* item = rest.first; item != nullptr; item = item->next) {
+    if (rides(*item))
+      continue;
+    ++lane.items;
+    lane.bytes += item->bytes;
+    ++waiting_;
+    hurried_waiting_ += item->set->hurried ? 1 : 0;
+    ++parked_items_;
+    ++item->set->again;
+    item->set->parked.store(true, std::memory_order_relaxed);
+  }
+  rest.last->next = lane.first;
+  if (lane.first == nullptr)
+    lane.last = rest.last;
+  lane.first = rest.first;
+}
+
+void batch_planner::park(batch_lane& lane, steady_time due) {
+  lane.parked_until = due;
+  parked_.emplace(due, &lane);
+}
+
+void batch_planner::unpark(batch_lane& lane) {
+  parked_.erase({*lane.parked_until, &lane});
+  lane.parked_until.reset();
+}
+
+/// Nothing of who drains is executed again: its next owner does.
+void batch_planner::unpark_due(steady_time now) {
+  for (auto it = parked_.begin(); it != parked_.end() && it->first <= now;) {
+    auto& lane = *(it++)->second;
+    if (lane.first->set->hurried)
+      continue;
+    unpark(lane);
+    make_ready(lane, now);
+  }
+}
+
+uint64_t batch_planner::standing(const void* owner) const {
+  std::set<const batch_job*> found;
+  for (auto& [due, lane] : parked_)
+    for (auto* item = lane->first; item != nullptr; item = item->next)
+      if (item->set->owner == owner && item->set->executing == 0)
+        found.insert(item->set);
+  return found.size();
 }
 
 /// A key that is in no batch, and was not ready: it becomes so, or is gone.
@@ -192,7 +283,7 @@ void batch_planner::go_on(batch_lane& lane, steady_time now) {
 
 /// Nothing is before them any more.
 void batch_planner::end_turns(batch_lane& lane) {
-  while (lane.first != nullptr && is_turn(*lane.first)) {
+  while (lane.first != nullptr && rides(*lane.first)) {
     auto& turn = *lane.first;
     lane.first = turn.next;
     end(turn);
@@ -208,11 +299,14 @@ void batch_planner::hurry(const void* owner) {
   if (std::ranges::find(hurried_, owner) != hurried_.end())
     return;
   hurried_.push_back(owner);
+  for (auto& under_way : batches_)
+    for (auto* item : under_way.items)
+      item->set->hurried |= item->set->owner == owner;
   for (auto& lane : lanes_)
     for (auto* item = lane.first; item != nullptr; item = item->next)
       if (item->set->owner == owner) {
         item->set->hurried = true;
-        hurried_waiting_ += is_turn(*item) ? 0 : 1;
+        hurried_waiting_ += rides(*item) ? 0 : 1;
       }
 }
 
@@ -220,6 +314,12 @@ void batch_planner::drop(const void* owner, steady_time now) {
   for (auto& lane : lanes_)
     drop_from(lane, owner);
   std::erase(hurried_, owner);
+  drop_ready(now);
+  drop_parked(now);
+}
+
+/// Keys of which nothing is left are not ready any more.
+void batch_planner::drop_ready(steady_time now) {
   auto ready = std::exchange(ready_, {});
   ready_items_ = 0;
   ready_bytes_ = 0;
@@ -229,6 +329,18 @@ void batch_planner::drop(const void* owner, steady_time now) {
     go_on(*lane, now);
     if (lane->ready)
       lane->ready_since = since;
+  }
+}
+
+/// Keys whose first item is not to be executed again are not parked any more.
+void batch_planner::drop_parked(steady_time now) {
+  auto parked = parked_;
+  for (auto& [due, lane] : parked) {
+    end_turns(*lane);
+    if (lane->first != nullptr && lane->first->tried.made > 0)
+      continue;
+    unpark(*lane);
+    go_on(*lane, now);
   }
 }
 
@@ -248,9 +360,17 @@ void batch_planner::drop_from(batch_lane& lane, const void* owner) {
 }
 
 std::optional<steady_time> batch_planner::next_deadline() const {
-  if (ready_.empty() || running_ >= how_.max_batches)
+  if (running_ >= how_.max_batches)
     return std::nullopt;
-  return ready_.front()->ready_since + how_.delay;
+  std::optional<steady_time> result;
+  if (!ready_.empty())
+    result = ready_.front()->ready_since + how_.delay;
+  for (auto& [due, lane] : parked_)
+    if (!lane->first->set->hurried) {
+      result = std::min(result.value_or(due), due);
+      break;
+    }
+  return result;
 }
 
 } // namespace keyloom::core

@@ -3,18 +3,23 @@
 //   - a key is in one batch at a time (I11). Its items wait in line, in the order added, and leave
 //     together as far as they fit; so several events of a key may share a batch, and what is beyond
 //     the limits follows in the next one.
-//   - keys take turns: who becomes *ready* (has items, and none of them in a batch) goes to the end.
-//   - a batch is full when it has `max_items`, or the next item would be beyond `max_bytes`; an item
-//     that is larger goes alone. A full batch leaves at once. A partial one leaves when its first key
-//     has been ready for `delay`, or when somebody is hurried.
-//   - a set without items waits in the line of its key, takes no room, and is over when all before it
-//     are.
+//   - keys take turns: who becomes *ready* (has items, and none of them in a batch) goes to the
+//   end.
+//   - a batch is full when it has `max_items`, or the next item would be beyond `max_bytes`; an
+//   item
+//     that is larger goes alone. A full batch leaves at once. A partial one leaves when its first
+//     key has been ready for `delay`, or when somebody is hurried.
+//   - an item that failed may be executed again: it goes back to the front of its key's line, and
+//     the key is *parked* until it is due. What was executed behind it waits for it, so sets come
+//     back in the key's order.
+//   - a set without items stands in the line of its key, takes no room, and is over when all before
+//     it are.
 // Every set that was added comes back, once, when none of its items is left to wait for; sets of
 // which each has items of one key only come back in that key's order.
 //
 // What it costs does not depend on how many items or keys there are, but for `drop` and `hurry`,
-// which look at all that wait. Knows sets and items, not what they are of; time comes in as an
-// argument. One thread.
+// which look at all that wait, and `standing`. Knows sets and items, not what they are of; time
+// comes in as an argument. One thread.
 #pragma once
 
 #include "runtime/core/order_gate.hpp"
@@ -22,7 +27,9 @@
 #include <keyloom/detail/batch_job.hpp>
 
 #include <deque>
+#include <functional>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace keyloom::core {
@@ -31,9 +38,10 @@ namespace keyloom::core {
 struct batch_lane {
   std::string key;
   uint64_t hash = 0;
-  bool keyed = false; ///< in the table of keys
-  bool busy = false;  ///< has items in a batch
-  bool ready = false; ///< has items, and none in a batch
+  bool keyed = false;                      ///< in the table of keys
+  bool busy = false;                       ///< has items in a batch
+  bool ready = false;                      ///< has items, and none in a batch or parked
+  std::optional<steady_time> parked_until; ///< its first item is to be executed again
   steady_time ready_since{};
   detail::batch_entry* first = nullptr; ///< waiting, in the order added
   detail::batch_entry* last = nullptr;
@@ -46,11 +54,18 @@ struct batch {
   std::vector<detail::batch_entry*> items; ///< for the executor, in order
   uint64_t bytes = 0;
 
-  // The planner's:
-  detail::batch_entry* first = nullptr; ///< items, and sets without items between them
-  detail::batch_entry* last = nullptr;
-  std::vector<batch_lane*> lanes;
+  /// The planner's: what it has of one key, also what rides with the items.
+  struct part {
+    batch_lane* lane = nullptr;
+    detail::batch_entry* first = nullptr;
+    detail::batch_entry* last = nullptr;
+  };
+  std::vector<part> parts;
 };
+
+/// Asked of an item that was executed and has an error: when it is to be executed again; nothing:
+/// the error is its result.
+using again_function = std::function<std::optional<steady_time>(detail::batch_entry&, steady_time)>;
 
 class batch_planner {
 public:
@@ -59,9 +74,10 @@ public:
     uint32_t max_batches = 1; ///< under way at once
     uint64_t max_bytes = 0;   ///< 0: no limit
     std::chrono::nanoseconds delay{0};
+    again_function again = nullptr; ///< empty: no item is
   };
 
-  explicit batch_planner(const settings& how) : how_(how) {}
+  explicit batch_planner(settings how) : how_(std::move(how)) {}
   batch_planner(const batch_planner&) = delete;
   batch_planner& operator=(const batch_planner&) = delete;
 
@@ -90,8 +106,14 @@ public:
   /// When to ask `next` again, if nothing happens before.
   std::optional<steady_time> next_deadline() const;
 
-  uint64_t waiting() const { return waiting_; } ///< items in no batch
-  uint32_t running() const { return running_; } ///< batches under way
+  /// Sets of an owner that cannot go on before something is executed again, and have nothing in a
+  /// batch: who drains need not wait for them. Looks at all keys that are parked.
+  uint64_t standing(const void* owner) const;
+
+  uint64_t waiting() const { return waiting_; }     ///< items in no batch
+  uint64_t parked() const { return parked_items_; } ///< of them, to be executed again
+  uint64_t retries() const { return retries_; }     ///< items that were, so far
+  uint32_t running() const { return running_; }     ///< batches under way
 
 private:
   batch_lane& lane_of(const detail::batch_entry& item);
@@ -103,10 +125,18 @@ private:
   bool fits(const batch& into, const detail::batch_entry& item) const;
   bool fill_from(batch_lane& lane, batch& into);
   void take_out(batch_lane& lane, detail::batch_entry& item);
-  void begin(detail::batch_entry& item, batch& in);
+  void begin(detail::batch_entry& item, batch& in, batch::part& of);
+  void come_back(batch::part& part, steady_time now);
+  std::optional<steady_time> ended_call(detail::batch_entry& item, steady_time now);
+  void put_back(batch_lane& lane, batch::part& rest);
+  void park(batch_lane& lane, steady_time due);
+  void unpark(batch_lane& lane);
+  void unpark_due(steady_time now);
   void end(detail::batch_entry& item);
   void end_turns(batch_lane& lane);
   void drop_from(batch_lane& lane, const void* owner);
+  void drop_ready(steady_time now);
+  void drop_parked(steady_time now);
   void go_on(batch_lane& lane, steady_time now);
 
   settings how_;
@@ -118,6 +148,9 @@ private:
   uint64_t ready_bytes_ = 0;
   std::deque<batch> batches_;
   std::vector<batch*> free_batches_;
+  std::set<std::pair<steady_time, batch_lane*>> parked_; ///< lanes, by when they go on
+  uint64_t parked_items_ = 0;
+  uint64_t retries_ = 0;
   std::vector<const void*> hurried_;
   uint64_t hurried_waiting_ = 0; ///< items of the hurried in no batch
   uint64_t waiting_ = 0;

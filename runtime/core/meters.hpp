@@ -33,6 +33,8 @@ struct batcher_meter {
   std::atomic<uint64_t> waiting_items{0}; ///< in no batch
   std::atomic<uint64_t> batches{0};       ///< executed
   std::atomic<uint64_t> items{0};         ///< in them
+  std::atomic<uint64_t> retries{0};       ///< items executed again
+  std::atomic<uint64_t> parked{0};        ///< items that wait for that
   std::atomic<uint64_t> largest{0};
 };
 

@@ -128,9 +128,9 @@ std::optional<steady_time> partition::next_retry() const {
   return state_ == lifecycle::active ? parked_.next() : std::nullopt;
 }
 
-/// Jobs and passes that cannot go on before something is called again.
+/// Jobs, passes and item sets that cannot go on before something is called again.
 uint64_t partition::standing_jobs() const {
-  uint64_t result = 0;
+  auto result = static_cast<uint64_t>(std::max<int64_t>(memory_->standing(), 0));
   for (auto& each : parked_.entries())
     if (each.ev == nullptr)
       result += stages_[each.stage].standing(each.slot);

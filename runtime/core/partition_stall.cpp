@@ -2,6 +2,8 @@
 // for it: events and jobs are looked through.
 #include "runtime/core/partition.hpp"
 
+#include <keyloom/detail/batch_job.hpp>
+
 #include <algorithm>
 
 namespace keyloom::core {
@@ -74,7 +76,9 @@ std::string partition::waits_in_stage(const detail::job& j) const {
   if (stage.kind() == processor_kind::batch)
     return "its items in batcher '" + stage.name()
            + (j.begun ? "', of which a batch is being executed"
-                      : "', for which no batch has begun");
+              : static_cast<const detail::batch_job&>(j).parked
+                ? "', which failed and wait to be executed again"
+                : "', for which no batch has begun");
   if (j.begun)
     return what_runs(stage.kind());
   if (auto before = waits_behind(j); !before.empty())

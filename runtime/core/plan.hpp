@@ -38,8 +38,8 @@ struct plan {
 /// other; each setting's own range is checked before.
 caf::error check_plan(const plan& source);
 
-/// errc::bad_config, naming the stage and what mends it, when a stage or batcher was defined with options that
-/// cannot work together or limits that let nothing through.
+/// errc::bad_config, naming the stage and what mends it, when a stage or batcher was defined with
+/// options that cannot work together or limits that let nothing through.
 caf::error check_stages(const plan& source);
 
 /// The same for retries and dead letters, of source and stages.

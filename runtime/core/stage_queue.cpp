@@ -10,9 +10,8 @@ stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, s
               && (kind_ != processor_kind::compute || retries
                   || (mode_ == stage_mode::by_key && (definition.by_run() || !lanes_in_order)))),
     limits_jobs_(kind_ != processor_kind::compute && kind_ != processor_kind::batch),
-    counts_keys_(limits_jobs_ || definition.by_run()),
-    lanes_used_(lanes_in_order ? lanes : 1), shared_(&shared), port_(&port),
-    next_lane_(stage % lanes_used_) {
+    counts_keys_(limits_jobs_ || definition.by_run()), lanes_used_(lanes_in_order ? lanes : 1),
+    shared_(&shared), port_(&port), next_lane_(stage % lanes_used_) {
   // nop
 }
 

@@ -2,8 +2,8 @@
 
 namespace keyloom::rig {
 
-batch_desk::batch_desk(const core::plan& source, const core::clock_port& clock)
-  : source_(source), clock_(clock) {
+batch_desk::batch_desk(const core::plan& source, const core::clock_port& clock, uint64_t seed)
+  : source_(source), clock_(clock), seed_(seed) {
   make_batchers();
 }
 
@@ -11,14 +11,15 @@ void batch_desk::make_batchers() {
   for (uint32_t stage = 0; stage < source_.stages.size(); ++stage)
     if (auto& each = *source_.stages[stage]; each.kind() == processor_kind::batch)
       batchers_[stage] = std::make_unique<core::batcher>(
-        static_cast<const detail::batcher_base&>(each).options());
+        static_cast<const detail::batcher_base&>(each).options(),
+        core::batcher::trying{source_.retry_of(stage), seed_, {}});
 }
 
 void batch_desk::add(uint32_t stage, core::run&& sets) {
   batchers_.at(stage)->add(std::move(sets), clock_.now());
 }
 
-void batch_desk::hurry(const core::work_memory& of) {
+void batch_desk::hurry(core::work_memory& of) {
   for (auto& [stage, each] : batchers_)
     each->hurry(of);
 }
@@ -78,7 +79,9 @@ batcher_state batch_desk::state_of(uint32_t stage) const {
           .sets = each.sets(),
           .batches = each.batches(),
           .items = each.items(),
-          .largest = each.largest()};
+          .largest = each.largest(),
+          .retries = each.retries(),
+          .parked = each.parked_items()};
 }
 
 size_t batch_desk::sets() const {

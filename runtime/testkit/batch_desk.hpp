@@ -1,5 +1,5 @@
-// The batchers of a session, and the batches under way, where they wait until the test answers them,
-// in any order. One thread.
+// The batchers of a session, and the batches under way, where they wait until the test answers
+// them, in any order. One thread.
 #pragma once
 
 #include "runtime/core/batcher.hpp"
@@ -19,10 +19,10 @@ public:
     core::batch* items = nullptr;
   };
 
-  batch_desk(const core::plan& source, const core::clock_port& clock);
+  batch_desk(const core::plan& source, const core::clock_port& clock, uint64_t seed);
 
   void add(uint32_t stage, core::run&& sets);
-  void hurry(const core::work_memory& of);
+  void hurry(core::work_memory& of);
   void drop(const core::work_memory& of);
 
   /// Lets leave what leaves now.
@@ -57,6 +57,7 @@ private:
 
   const core::plan& source_;
   const core::clock_port& clock_;
+  uint64_t seed_;
   std::map<uint32_t, std::unique_ptr<core::batcher>> batchers_;
   std::map<uint64_t, waiting_batch> under_way_;
   uint64_t next_id_ = 1;

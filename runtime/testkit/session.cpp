@@ -24,7 +24,7 @@ session::session(std::shared_ptr<const core::plan> source, testkit_options optio
     random_(options.seed), next_commit_(now_ + source_->config.commit_interval),
     totals_(std::make_unique<core::source_meter>()),
     stage_meters_(std::make_unique<core::stage_meter[]>(source_->stages.size())),
-    batches_(*source_, *this) {
+    batches_(*source_, *this, options.seed) {
   auto arrived = [this] {
     if (!acting_)
       take_in();
@@ -287,9 +287,9 @@ void session::assign(int32_t partition) {
   core::progress start{0};
   if (to.committed)
     start = core::choose_start({*to.committed, to.metadata}).at;
-  surroundings around{source_,        *this,     producer_, skips_,   stops_,
-                      options_.seed,  next_job_, batches_,  *totals_,
-                      {stage_meters_.get(), source_->stages.size()}};
+  surroundings around{
+    source_,       *this,     producer_, skips_,   stops_,
+    options_.seed, next_job_, batches_,  *totals_, {stage_meters_.get(), source_->stages.size()}};
   to.now = std::make_unique<assignment>(around, partition, start, ++epochs_);
   to.stop_reason.clear();
   ++*to.living;
@@ -400,6 +400,10 @@ source_state session::state() const {
   for (auto& stage : result.stages) {
     result.retries += stage.retries;
     result.parked += stage.parked;
+  }
+  for (auto& batcher : result.batchers) {
+    result.retries += batcher.retries;
+    result.parked += batcher.parked;
   }
   result.forwarded = totals_->forwarded;
   result.commits = totals_->commits;

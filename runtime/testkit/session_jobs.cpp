@@ -169,8 +169,8 @@ void session::execute_batch(uint64_t id) {
     try {
       player->second(*of.items);
     } catch (...) {
-      core::fail(*of.items, core::what_was_thrown("the executor of batcher '" + definition.name()
-                                                  + "'"));
+      core::fail(*of.items,
+                 core::what_was_thrown("the executor of batcher '" + definition.name() + "'"));
     }
   } else if (definition.handlers() == nullptr) {
     core::execute(definition, *of.items);

@@ -1,7 +1,7 @@
 // Executes the batches of a source's batchers with blocking functions: on threads of the source's
-// `thread_set`, one for each batch under way, of which each batcher has as many as it allows itself.
-// What was executed goes into the batcher's `batch_inbox`, which wakes it once for all that is
-// there. Any thread.
+// `thread_set`, one for each batch under way, of which each batcher has as many as it allows
+// itself. What was executed goes into the batcher's `batch_inbox`, which wakes it once for all that
+// is there. Any thread.
 #pragma once
 
 #include "runtime/core/batcher.hpp"
@@ -9,8 +9,8 @@
 
 namespace keyloom::work {
 
-/// Where executed batches go. Shared by a batcher and the calls that work for it, because a call may
-/// outlive a batcher that died.
+/// Where executed batches go. Shared by a batcher and the calls that work for it, because a call
+/// may outlive a batcher that died.
 class batch_inbox {
 public:
   /// `wake` is called, from any thread, when there is something to take and was not before.

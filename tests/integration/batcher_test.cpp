@@ -1,5 +1,5 @@
-// Batchers in a running source: with a blocking function and with handler actors, across partitions,
-// while partitions come and go, and at a stop.
+// Batchers in a running source: with a blocking function and with handler actors, across
+// partitions, while partitions come and go, and at a stop.
 #include "tests/integration/footprint.hpp"
 #include "tests/integration/held_calls.hpp"
 #include "tests/integration/source_fixture.hpp"
@@ -113,9 +113,9 @@ TEST_CASE("I11: records of several partitions and keys pass a batcher in key ord
     auto before = footprint::of(with.system);
     {
       event_source<> source{with.system, with.config(in)};
-      forward_all(
-        source, blocking([&](batch<std::string>& items) { watch.execute(items, 7); }), out,
-        {.max_batch_size = 7, .max_concurrent_batches = 4, .accumulation_delay = 1ms});
+      forward_all(source, blocking([&](batch<std::string>& items) { watch.execute(items, 7); }),
+                  out,
+                  {.max_batch_size = 7, .max_concurrent_batches = 4, .accumulation_delay = 1ms});
       require_ok(source.start());
       wait_until_out(source, records);
       auto state = source.state().batchers.at(0);
@@ -176,16 +176,19 @@ TEST_CASE("a dynamically typed handler actor that dies fails the items of its ba
     auto out = broker.new_topic(2);
     send(broker, keyed(in, 100, 10));
     event_source<> source{with.system, with.config(in)};
-    forward_all(source, actor_pool(2, [](caf::actor_system& sys) {
-                  return sys.spawn([]() -> caf::behavior {
-                    return {[](const std::string&, const std::vector<std::string>& items) {
-                      for (auto& each : items)
-                        if (each == "5")
-                          throw std::runtime_error("a bad item");
-                      return batch_errors{};
-                    }};
-                  });
-                }),
+    forward_all(source,
+                actor_pool(2,
+                           [](caf::actor_system& sys) {
+                             return sys.spawn([]() -> caf::behavior {
+                               return {
+                                 [](const std::string&, const std::vector<std::string>& items) {
+                                   for (auto& each : items)
+                                     if (each == "5")
+                                       throw std::runtime_error("a bad item");
+                                   return batch_errors{};
+                                 }};
+                             });
+                           }),
                 out, {.max_batch_size = 1, .max_concurrent_batches = 4});
     require_ok(source.start());
     wait_until_out(source, 100);
@@ -296,7 +299,8 @@ TEST_CASE("I10: an event that stands still in a batcher says in which") {
   source.stop();
 }
 
-TEST_CASE("several events of a key share batches with interleaved turns, and never with serial ones") {
+TEST_CASE(
+  "several events of a key share batches with interleaved turns, and never with serial ones") {
   auto broker = test_broker::embedded();
   source_fixture with{broker};
   auto in = broker.new_topic(1);

@@ -24,17 +24,22 @@ struct batch_entry {
   uint64_t bytes = 0;
   batch_job* set = nullptr;
   batch_entry* next = nullptr; ///< of the same key, or in the same batch
+  attempts tried;              ///< counted while failed items are executed again
+  bool executed = false;       ///< for the last time; it may still have to wait for one before it
 };
 
 struct batch_job : job {
   /// Stands in line for a set without items, which does nothing but wait its turn.
   batch_entry turn;
 
-  std::any user_data;         ///< the user's, of the set
-  const void* owner = nullptr; ///< whose it is: who drops or hurries its sets
-  uint32_t open = 0;          ///< items that were not executed
-  uint32_t executing = 0;     ///< of them, in batches under way
-  bool hurried = false;       ///< its owner drains: it does not wait for others
+  std::any user_data;              ///< the user's, of the set
+  const void* owner = nullptr;     ///< whose it is: who drops or hurries its sets
+  uint32_t open = 0;               ///< items that were not executed
+  uint32_t executing = 0;          ///< of them, in batches under way
+  bool hurried = false;            ///< its owner drains: it does not wait for others
+  uint32_t again = 0;              ///< items that failed and wait to be executed again
+  std::atomic<bool> parked{false}; ///< has an item that failed and waits to be executed again; for
+                                   ///< who asks why it takes so long (any thread)
 
   virtual size_t size() const = 0;
   virtual batch_entry& at(size_t index) = 0;

@@ -1,6 +1,6 @@
 // A batcher without its types: what the runtime calls. To a partition it is a stage, whose jobs are
-// the sets of items that events add; who executes them is the batcher's own affair. `execute` runs on
-// a worker's thread, `make_request` and `take_answer` on the batcher's, the rest as of a stage.
+// the sets of items that events add; who executes them is the batcher's own affair. `execute` runs
+// on a worker's thread, `make_request` and `take_answer` on the batcher's, the rest as of a stage.
 #pragma once
 
 #include <keyloom/batcher_options.hpp>
@@ -12,7 +12,8 @@ namespace keyloom::detail {
 class batcher_base : public stage_base {
 public:
   batcher_base(std::string name, const batcher_options& options)
-    : stage_base(std::move(name), processor_kind::batch, {.limits = {}}, false),
+    : stage_base(std::move(name), processor_kind::batch,
+                 {.limits = {}, .retry = options.retry, .on_error = options.on_error}, false),
       options_(options) {}
 
   const batcher_options& options() const { return options_; }

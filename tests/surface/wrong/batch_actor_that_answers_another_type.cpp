@@ -1,4 +1,5 @@
-// error: a batcher's handler actor takes (std::string batcher, std::vector<Item>) and answers keyloom::batch_errors
+// error: a batcher's handler actor takes (std::string batcher, std::vector<Item>) and answers
+// keyloom::batch_errors
 #include <keyloom/handler_actor.hpp>
 #include <keyloom/keyloom.hpp>
 

@@ -1,4 +1,5 @@
-// error: a batcher's callback takes (context<Store>&, keyloom::batch_items<Item>&) and returns an outcome:
+// error: a batcher's callback takes (context<Store>&, keyloom::batch_items<Item>&) and returns an
+// outcome:
 #include <keyloom/keyloom.hpp>
 
 void define(keyloom::event_source<>& source) {

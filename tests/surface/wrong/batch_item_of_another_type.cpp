@@ -1,4 +1,5 @@
-// error: add takes (context&, std::string_view key, items...), each of the batcher's Item or what one can be made of
+// error: add takes (context&, std::string_view key, items...), each of the batcher's Item or what
+// one can be made of
 #include <keyloom/keyloom.hpp>
 
 keyloom::outcome give(keyloom::context<>& ctx, keyloom::batcher_handle<int> write) {

@@ -15,13 +15,26 @@ namespace keyloom::test {
 
 struct model_set final : detail::batch_job {
   std::vector<detail::batch_entry> items;
+  bool dropped = false; ///< its order does not matter any more
   size_t size() const override { return items.size(); }
   detail::batch_entry& at(size_t index) override { return items[index]; }
 };
 
+/// What planner and model are both told: an item that failed is executed again this long after its
+/// call, but for the last one, and not when its set was dropped.
+struct trying {
+  uint32_t calls = 1;
+  std::chrono::milliseconds wait{0};
+
+  bool again(const detail::batch_entry& item, uint32_t failed) const {
+    return item.error && failed < calls && !static_cast<model_set*>(item.set)->dropped;
+  }
+};
+
 class batch_model {
 public:
-  explicit batch_model(const core::batch_planner::settings& how) : how_(how) {}
+  batch_model(const core::batch_planner::settings& how, const trying& again)
+    : how_(how), again_(again) {}
 
   std::vector<std::string> wrong;
 
@@ -52,7 +65,8 @@ public:
     uint64_t bytes = 0;
     for (auto* each : which.items) {
       auto& it = find(each);
-      check(it.where == place::waiting, "an item that did not wait is in a batch");
+      check(it.where == place::waiting && !it.rides(), "an item that did not wait is in a batch");
+      check(!each->error, "an item is executed again with the error of the call before");
       check(ready_.contains(it.key), "I11: a key is in a second batch");
       check(first_waiting(it.key) == &it, "items of a key are out of order");
       it.where = place::running;
@@ -71,12 +85,30 @@ public:
     running_.insert(&which);
   }
 
+  /// To be told before the planner is.
   void executed(const core::batch& which, core::steady_time now) {
     running_.erase(&which);
-    for (auto& it : items_)
-      if (it.where == place::running && it.in == &which)
-        it.where = place::over;
+    std::set<std::string> parked;
+    for (auto& it : items_) {
+      if (it.where != place::running || it.in != &which)
+        continue;
+      auto again = !it.rides() && it.entry->error && again_.again(*it.entry, ++it.failed);
+      if (again)
+        parked.insert(it.key);
+      it.executed = !again;
+      it.where = parked.contains(it.key) ? place::waiting : place::over;
+    }
+    for (auto& key : parked)
+      parked_[key] = now + again_.wait;
     end_turns();
+    look_for_ready(now);
+  }
+
+  /// What is due goes on, but not for who drains.
+  void time_is(core::steady_time now) {
+    std::erase_if(parked_, [&](auto& each) {
+      return each.second <= now && !sets_[first_waiting(each.first)->set].hurried;
+    });
     look_for_ready(now);
   }
 
@@ -85,9 +117,13 @@ public:
       if (it.where == place::waiting && sets_[it.set].owner == owner)
         it.where = place::over;
     for (auto& set : sets_)
-      set.dropped |= set.owner == owner;
+      set.set->dropped |= set.owner == owner;
     hurried_.erase(owner);
     end_turns();
+    std::erase_if(parked_, [this](auto& each) {
+      auto* first = first_waiting(each.first);
+      return first == nullptr || first->failed == 0;
+    });
     std::erase_if(ready_, [this](auto& each) { return first_waiting(each.first) == nullptr; });
     look_for_ready(now);
   }
@@ -105,7 +141,7 @@ public:
       auto number = static_cast<size_t>(it - sets_.begin());
       check(!it->back, "a set came back twice");
       check(is_over(number), "a set came back before its items were over");
-      if (it->keys.size() == 1 && !it->dropped)
+      if (it->keys.size() == 1 && !it->set->dropped)
         for (size_t before = 0; before < number; ++before)
           check(sets_[before].back || sets_[before].keys != it->keys,
                 "sets of a key came back out of order");
@@ -119,15 +155,37 @@ public:
   void none_leaves(core::steady_time now) { check(!must_leave(now), "a batch should have left"); }
 
   void check_deadline(std::optional<core::steady_time> said) {
-    if (ready_.empty() || running_.size() == how_.max_batches)
-      check(!said, "a deadline, but nothing that could leave");
-    else
-      check(said == oldest_ready() + how_.delay, "another deadline than the oldest key's");
+    std::optional<core::steady_time> expected;
+    if (!ready_.empty())
+      expected = oldest_ready() + how_.delay;
+    for (auto& [key, due] : parked_)
+      if (!sets_[first_waiting(key)->set].hurried)
+        expected = std::min(expected.value_or(due), due);
+    if (running_.size() == how_.max_batches)
+      expected.reset();
+    check(said == expected, "another deadline than the oldest key's, or the first that is parked");
   }
 
   uint64_t waiting() const {
-    return static_cast<uint64_t>(std::ranges::count_if(
-      items_, [](auto& it) { return it.where == place::waiting && !it.is_turn(); }));
+    return static_cast<uint64_t>(std::ranges::count_if(items_, [](auto& it) {
+      return it.where == place::waiting && !it.rides();
+    }));
+  }
+
+  /// Sets of this owner that wait for something to be executed again, and for nothing else before.
+  uint64_t standing(const void* owner) const {
+    return static_cast<uint64_t>(std::ranges::count_if(sets_, [&](auto& set) {
+      auto number = static_cast<size_t>(&set - sets_.data());
+      auto waits = false;
+      for (auto& it : items_) {
+        if (it.set != number)
+          continue;
+        if (it.where == place::running && !it.rides())
+          return false;
+        waits |= it.where == place::waiting && parked_.contains(it.key);
+      }
+      return waits && set.owner == owner;
+    }));
   }
 
   bool all_back() const { return std::ranges::all_of(sets_, &known_set::back); }
@@ -136,11 +194,10 @@ private:
   enum class place : uint8_t { waiting, running, over };
 
   struct known_set {
-    detail::batch_job* set = nullptr;
+    model_set* set = nullptr;
     const void* owner = nullptr;
     std::set<std::string> keys;
     bool hurried = false;
-    bool dropped = false; ///< its order does not matter any more
     bool back = false;
   };
 
@@ -150,7 +207,9 @@ private:
     size_t set = 0;
     place where = place::waiting;
     const core::batch* in = nullptr;
-    bool is_turn() const { return entry == &entry->set->turn; }
+    bool executed = false;
+    uint32_t failed = 0; ///< calls
+    bool rides() const { return executed || entry == &entry->set->turn; }
   };
 
   struct since {
@@ -182,7 +241,7 @@ private:
 
   /// Sets without items ride with what is before them.
   void take_turns_behind(const known_item& item, const core::batch& in) {
-    for (auto* next = first_waiting(item.key); next != nullptr && next->is_turn();
+    for (auto* next = first_waiting(item.key); next != nullptr && next->rides();
          next = first_waiting(item.key)) {
       auto& turn = find(next->entry);
       turn.where = place::running;
@@ -196,7 +255,7 @@ private:
     for (auto& it : items_) {
       if (it.where == place::over)
         continue;
-      if (it.is_turn() && !blocked.contains(it.key))
+      if (it.rides() && !blocked.contains(it.key))
         it.where = place::over;
       else
         blocked.insert(it.key);
@@ -209,13 +268,15 @@ private:
       if (it.where == place::running)
         running.insert(it.key);
     for (auto& it : items_)
-      if (it.where == place::waiting && !running.contains(it.key) && !ready_.contains(it.key))
+      if (it.where == place::waiting && !running.contains(it.key) && !ready_.contains(it.key)
+          && !parked_.contains(it.key))
         ready_[it.key] = {now, ready_count_};
     ++ready_count_;
   }
 
   core::steady_time oldest_ready() const {
-    return std::ranges::min_element(ready_, {}, [](auto& each) { return each.second.at; })->second.at;
+    return std::ranges::min_element(ready_, {}, [](auto& each) { return each.second.at; })
+      ->second.at;
   }
 
   bool must_leave(core::steady_time now) const {
@@ -225,7 +286,7 @@ private:
     uint64_t bytes = 0;
     auto hurry = false;
     for (auto& it : items_) {
-      if (it.where != place::waiting || it.is_turn())
+      if (it.where != place::waiting || it.rides())
         continue;
       hurry |= sets_[it.set].hurried;
       if (ready_.contains(it.key)) {
@@ -238,8 +299,8 @@ private:
   }
 
   /// Of the keys in it, and of the one that is next in line.
-  void check_nothing_more_fits(const core::batch& which,
-                               const std::map<std::string, size_t>& taken, uint64_t bytes) {
+  void check_nothing_more_fits(const core::batch& which, const std::map<std::string, size_t>& taken,
+                               uint64_t bytes) {
     auto more = [&](const known_item& it) {
       return which.items.size() < how_.max_items
              && (how_.max_bytes == 0 || bytes + it.entry->bytes <= how_.max_bytes);
@@ -270,15 +331,18 @@ private:
   }
 
   bool is_over(size_t number) const {
-    return std::ranges::all_of(
-      items_, [&](auto& it) { return it.set != number || it.where == place::over; });
+    return std::ranges::all_of(items_, [&](auto& it) {
+      return it.set != number || it.where == place::over;
+    });
   }
 
   core::batch_planner::settings how_;
+  trying again_;
   std::vector<known_set> sets_;
   std::deque<known_item> items_;
   std::map<std::string, since> ready_;
   uint64_t ready_count_ = 0;
+  std::map<std::string, core::steady_time> parked_; ///< keys, until when
   std::set<const core::batch*> running_;
   std::set<const void*> hurried_;
 };

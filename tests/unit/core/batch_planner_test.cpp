@@ -205,3 +205,95 @@ TEST_CASE("I6: what waits of an owner that is dropped never begins; others go on
   CHECK(rig.ended() == std::vector<size_t>{1, 2});
   CHECK(rig.names_of(rig.planner.next(rig.now + 1h)) == strings{"d1"});
 }
+
+namespace {
+
+/// Settings where an item that failed is executed again 10 ms later, so often.
+core::batch_planner::settings tries_again(uint32_t times, uint32_t max_items) {
+  return {.max_items = max_items,
+          .max_batches = 9,
+          .again = [times](detail::batch_entry& item,
+                           core::steady_time now) -> std::optional<core::steady_time> {
+            if (item.tried.made > times)
+              return std::nullopt;
+            return now + 10ms;
+          }};
+}
+
+void fail(core::batch& which, size_t index) {
+  which.items[index]->error = caf::make_error(errc::processor_failed);
+}
+
+} // namespace
+
+TEST_CASE("I3: an item that failed is executed again when it is due, before its key's next ones; "
+          "other keys go on") {
+  planner_rig rig{tries_again(9, 1)};
+  rig.add({"a"});
+  rig.add({"a"});
+  auto* first = rig.planner.next(rig.now);
+  fail(*first, 0);
+  rig.planner.executed(*first, rig.now);
+  CHECK(rig.planner.parked() == 1);
+  CHECK(rig.planner.next(rig.now) == nullptr);
+  rig.add({"b"});
+  CHECK(rig.names_of(rig.planner.next(rig.now)) == strings{"b1"});
+  CHECK(rig.planner.next_deadline() == rig.now + 10ms);
+  auto* again = rig.planner.next(rig.now + 10ms);
+  CHECK(rig.names_of(again) == strings{"a1"});
+  CHECK(!again->items[0]->error);
+  rig.planner.executed(*again, rig.now + 10ms);
+  CHECK(rig.ended() == std::vector<size_t>{0});
+  CHECK(rig.planner.retries() == 1);
+  CHECK(rig.names_of(rig.planner.next(rig.now + 10ms)) == strings{"a2"});
+}
+
+TEST_CASE("what was executed behind an item that is executed again is not executed twice, and its "
+          "set comes back behind it") {
+  planner_rig rig{tries_again(9, 3)};
+  rig.add({"a", "a"});
+  rig.add({"a"});
+  auto* first = rig.planner.next(rig.now);
+  CHECK(rig.names_of(first) == strings{"a1", "a2", "a3"});
+  fail(*first, 1);
+  rig.planner.executed(*first, rig.now);
+  CHECK(rig.ended().empty());
+  auto* again = rig.planner.next(rig.now + 10ms);
+  CHECK(rig.names_of(again) == strings{"a2"});
+  rig.planner.executed(*again, rig.now + 10ms);
+  CHECK(rig.ended() == std::vector<size_t>{0, 1});
+}
+
+TEST_CASE("an item that fails once too often keeps its error") {
+  planner_rig rig{tries_again(1, 1)};
+  auto& set = rig.add({"a"});
+  auto* first = rig.planner.next(rig.now);
+  fail(*first, 0);
+  rig.planner.executed(*first, rig.now);
+  auto* again = rig.planner.next(rig.now + 10ms);
+  fail(*again, 0);
+  rig.planner.executed(*again, rig.now + 10ms);
+  CHECK(rig.ended() == std::vector<size_t>{0});
+  CHECK(set.items[0].error == errc::processor_failed);
+  CHECK(set.items[0].tried.made == 2);
+}
+
+TEST_CASE("of an owner that drains nothing is executed again: its sets stand, until it is dropped; "
+          "others of the key go on then") {
+  planner_rig rig{tries_again(9, 2)};
+  auto other = 0;
+  rig.add({"a", "b"});
+  auto* first = rig.planner.next(rig.now);
+  rig.add({"a"});
+  rig.sets.back().owner = &other;
+  rig.planner.hurry(&rig.owner);
+  fail(*first, 0);
+  rig.planner.executed(*first, rig.now);
+  CHECK(rig.planner.standing(&rig.owner) == 1);
+  CHECK(!rig.planner.next_deadline());
+  CHECK(rig.planner.next(rig.now + 1h) == nullptr);
+  rig.planner.drop(&rig.owner, rig.now + 1h);
+  CHECK(rig.planner.standing(&rig.owner) == 0);
+  CHECK(rig.ended() == std::vector<size_t>{0});
+  CHECK(rig.names_of(rig.planner.next(rig.now + 1h)) == strings{"a2"});
+}

@@ -13,7 +13,8 @@ constexpr int steps = 250;
 class random_life {
 public:
   explicit random_life(uint64_t seed)
-    : random_(seed), how_(settings()), planner_(how_), model_(how_), keys_(1 + pick(12)) {}
+    : random_(seed), again_(tries()), how_(settings()), planner_(how_), model_(how_, again_),
+      keys_(1 + pick(12)) {}
 
   /// The first rule that was broken; empty: none was.
   std::string run() {
@@ -21,9 +22,13 @@ public:
       act();
       look();
     }
+    if (again_.calls > 1) // of who drains nothing is executed again: it has to be given up
+      for (auto* owner : hurried_)
+        drop(owner);
+    look();
     while (model_.wrong.empty() && (!running_.empty() || planner_.waiting() > 0)) {
       if (running_.empty())
-        now_ += how_.delay;
+        now_ += std::max(how_.delay, std::chrono::nanoseconds{again_.wait});
       else
         execute();
       look();
@@ -42,7 +47,19 @@ private:
     result.max_batches = static_cast<uint32_t>(1 + pick(4));
     result.max_bytes = pick(2) == 0 ? 0 : 1 + pick(40);
     result.delay = std::chrono::milliseconds{pick(3) == 0 ? 0 : pick(20)};
+    if (again_.calls > 1)
+      result.again = [this](detail::batch_entry& item,
+                            core::steady_time now) -> std::optional<core::steady_time> {
+        if (!again_.again(item, item.tried.made))
+          return std::nullopt;
+        return now + again_.wait;
+      };
     return result;
+  }
+
+  test::trying tries() {
+    return {pick(2) == 0 ? 1 : static_cast<uint32_t>(2 + pick(3)),
+            std::chrono::milliseconds{pick(15)}};
   }
 
   void act() {
@@ -56,7 +73,7 @@ private:
         break;
       case 2:
         if (pick(4) == 0)
-          drop();
+          drop(&owners_[pick(owners_.size())]);
         break;
       case 3:
       case 4:
@@ -98,6 +115,9 @@ private:
     if (running_.empty())
       return;
     auto chosen = running_.begin() + static_cast<std::ptrdiff_t>(pick(running_.size()));
+    for (auto* each : (*chosen)->items)
+      if (pick(4) == 0)
+        each->error = caf::make_error(errc::processor_failed);
     model_.executed(**chosen, now_);
     planner_.executed(**chosen, now_);
     running_.erase(chosen);
@@ -107,16 +127,17 @@ private:
     auto* owner = &owners_[pick(owners_.size())];
     planner_.hurry(owner);
     model_.hurried(owner);
+    hurried_.insert(owner);
   }
 
-  void drop() {
-    auto* owner = &owners_[pick(owners_.size())];
+  void drop(int* owner) {
     planner_.drop(owner, now_);
     model_.dropped(owner, now_);
   }
 
   /// Lets leave what leaves and compares.
   void look() {
+    model_.time_is(now_);
     model_.ended(planner_.take_ended());
     for (auto* leaving = planner_.next(now_); leaving != nullptr; leaving = planner_.next(now_)) {
       model_.left(*leaving, now_);
@@ -128,12 +149,16 @@ private:
     model_.check_deadline(planner_.next_deadline());
     if (planner_.waiting() != model_.waiting() || planner_.running() != running_.size())
       model_.wrong.emplace_back("another count of waiting items or running batches");
+    for (auto& owner : owners_)
+      if (planner_.standing(&owner) != model_.standing(&owner))
+        model_.wrong.emplace_back("another count of sets that stand");
   }
 
   static inline const std::vector<std::string> names{"a", "b", "c", "d", "e", "f",
                                                      "g", "h", "i", "j", "k", ""};
 
   std::mt19937_64 random_;
+  test::trying again_;
   core::batch_planner::settings how_;
   core::batch_planner planner_;
   batch_model model_;
@@ -142,6 +167,7 @@ private:
   std::vector<int> owners_ = std::vector<int>(3);
   std::deque<model_set> sets_;
   std::vector<core::batch*> running_;
+  std::set<int*> hurried_;
 };
 
 } // namespace

@@ -24,8 +24,8 @@ struct fixture {
   int callbacks = 0;
 
   template <class Executor>
-  explicit fixture(Executor executor, const batcher_options& how = {.max_batch_size = 3,
-                                                                    .accumulation_delay = 10ms},
+  explicit fixture(Executor executor,
+                   const batcher_options& how = {.max_batch_size = 3, .accumulation_delay = 10ms},
                    source_config cfg = {})
     : source(system, named(std::move(cfg))),
       write(source.batcher<std::string>(
@@ -151,7 +151,8 @@ TEST_CASE("an executor that throws fails the items of its batch, with the reason
                    if (each.value == "bad")
                      throw std::runtime_error("no such table");
                }),
-               {.max_batch_size = 2, .accumulation_delay = 0ms}, cfg};
+               {.max_batch_size = 2, .accumulation_delay = 0ms},
+               cfg};
   testkit kit{with.source};
   kit.feed_batch({{"a", "bad"}, {"b", "1"}, {"c", "2"}});
   kit.run();
@@ -166,17 +167,17 @@ TEST_CASE("an executor gives each item its own error; an error it returns is of 
   std::map<std::string, std::string> errors;
   test_system system;
   event_source<> source{system, fixture::named({})};
-  auto write = source.batcher<std::string>(
-    "write", blocking([](batch<std::string>& items) {
-      items[0].error = caf::make_error(errc::processor_failed, "mine");
-      return caf::make_error(errc::processor_failed, "ours");
-    }),
-    [&](context<>&, batch_items<std::string>& items) {
-      for (auto& each : items)
-        errors[each.value] = describe(each.error);
-      return complete;
-    },
-    {.max_batch_size = 2});
+  auto write = source.batcher<std::string>("write", blocking([](batch<std::string>& items) {
+                                             items[0].error
+                                               = caf::make_error(errc::processor_failed, "mine");
+                                             return caf::make_error(errc::processor_failed, "ours");
+                                           }),
+                                           [&](context<>&, batch_items<std::string>& items) {
+                                             for (auto& each : items)
+                                               errors[each.value] = describe(each.error);
+                                             return complete;
+                                           },
+                                           {.max_batch_size = 2});
   source.on_default([=](context<>& ctx, const record& rec) {
     return write.add(ctx, rec.key, std::string{rec.value}, "second");
   });
@@ -190,17 +191,18 @@ TEST_CASE("user data of items and of their set reach executor and callback") {
   std::string seen;
   test_system system;
   event_source<> source{system, fixture::named({})};
-  auto write = source.batcher<int>(
-    "write", blocking([](batch<int>& items) {
-      for (auto& each : items)
-        each.user_data = std::any_cast<int>(each.user_data) * each.value;
-    }),
-    [&](context<>&, batch_items<int>& items) {
-      seen = std::string{items.key()} + std::any_cast<std::string>(items.user_data())
-             + std::to_string(std::any_cast<int>(items[0].user_data));
-      return complete;
-    },
-    {.accumulation_delay = 0ms});
+  auto write
+    = source.batcher<int>("write", blocking([](batch<int>& items) {
+                            for (auto& each : items)
+                              each.user_data = std::any_cast<int>(each.user_data) * each.value;
+                          }),
+                          [&](context<>&, batch_items<int>& items) {
+                            seen = std::string{items.key()}
+                                   + std::any_cast<std::string>(items.user_data())
+                                   + std::to_string(std::any_cast<int>(items[0].user_data));
+                            return complete;
+                          },
+                          {.accumulation_delay = 0ms});
   source.on_default([=](context<>& ctx, const record& rec) {
     auto items = write.items(ctx, rec.key);
     items.add(3);
@@ -234,12 +236,13 @@ TEST_CASE("a callback may schedule and add again") {
   test_system system;
   event_source<> source{system, fixture::named({})};
   std::optional<batcher_handle<int>> write;
-  write = source.batcher<int>(
-    "write", blocking([](batch<int>&) {}),
-    [&](context<>& ctx, batch_items<int>& items) -> outcome {
-      return items[0].value == 3 ? complete : write->add(ctx, items.key(), items[0].value + 1);
-    },
-    {.accumulation_delay = 0ms});
+  write = source.batcher<int>("write", blocking([](batch<int>&) {}),
+                              [&](context<>& ctx, batch_items<int>& items) -> outcome {
+                                return items[0].value == 3
+                                         ? complete
+                                         : write->add(ctx, items.key(), items[0].value + 1);
+                              },
+                              {.accumulation_delay = 0ms});
   source.on_default([&](context<>& ctx, const record& rec) { return write->add(ctx, rec.key, 0); });
   testkit kit{source};
   kit.feed({.key = "a"});
@@ -285,18 +288,17 @@ TEST_CASE("what events have added is counted in the byte budget until it is call
     return write.add(ctx, rec.key, std::string(10'000, 'x'));
   });
   testkit kit{source};
-  core::byte_budget budget{1 << 20};
+  auto budget = std::make_shared<core::byte_budget>(1 << 20);
   auto& meter = kit.internals().seat_of(0).now->meter();
-  meter.account = budget.open();
+  meter.account = budget->open();
   kit.feed({.key = "a"});
-  CHECK(budget.held() >= 10'000);
+  CHECK(budget->held() >= 10'000);
   kit.run();
-  CHECK(budget.held() < 10'000);
+  CHECK(budget->held() < 10'000);
 }
 
 TEST_CASE("max_bytes limits a batch by what byte_size says of its items") {
-  fixture with{blocking(nothing),
-               {.max_batch_size = 9, .accumulation_delay = 1h, .max_bytes = 10}};
+  fixture with{blocking(nothing), {.max_batch_size = 9, .accumulation_delay = 1h, .max_bytes = 10}};
   testkit kit{with.source};
   kit.feed({.key = "a", .value = "12345 67890 abc"});
   CHECK(kit.batcher<std::string>("write").next().values() == values{"12345", "67890"});
@@ -307,11 +309,13 @@ TEST_CASE("I10: an event whose items wait in a batcher says in which") {
   testkit kit{with.source};
   kit.feed({.key = "a", .value = "1"});
   auto& core = kit.internals().seat_of(0).now->core();
-  CHECK(core.oldest_event()->waits_for == "its items in batcher 'write', for which no batch has "
-                                          "begun");
+  CHECK(core.oldest_event()->waits_for
+        == "its items in batcher 'write', for which no batch has "
+           "begun");
   kit.advance(1h);
-  CHECK(core.oldest_event()->waits_for == "its items in batcher 'write', of which a batch is being "
-                                          "executed");
+  CHECK(core.oldest_event()->waits_for
+        == "its items in batcher 'write', of which a batch is being "
+           "executed");
 }
 
 TEST_CASE("after a crash batches are gone, and what they held comes again") {

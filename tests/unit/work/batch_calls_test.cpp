@@ -46,18 +46,25 @@ TEST_CASE("an executed batch comes into the inbox, which wakes once until it is 
   work::batch_calls calls{std::make_shared<work::thread_set>()};
   calls.call(*write, first.items, inbox);
   calls.call(*write, second.items, inbox);
-  calls.stop();
+  done.acquire();
+  done.acquire();
+  calls.stop(); // waits for what has begun
   CHECK(wakes == 1);
   CHECK(inbox->take().size() == 2);
   CHECK(first.set.items[0].value == 7);
 }
 
 TEST_CASE("an executor that throws fails the items that have no error of their own") {
+  std::binary_semaphore begun{0};
   auto inbox = std::make_shared<work::batch_inbox>([] {});
-  auto write = batcher_of([](batch<int>&) { throw std::runtime_error("no table"); });
+  auto write = batcher_of([&](batch<int>&) {
+    begun.release();
+    throw std::runtime_error("no table");
+  });
   one_item mine;
   work::batch_calls calls{std::make_shared<work::thread_set>()};
   calls.call(*write, mine.items, inbox);
+  begun.acquire();
   calls.stop();
   CHECK(mine.set.items[0].error == errc::batch_failed);
   CHECK(describe(mine.set.items[0].error) == "the executor of batcher 'write' threw: no table");
@@ -89,7 +96,7 @@ TEST_CASE("I9: a stop waits for the executions under way, and lets none begin") 
 }
 
 TEST_CASE("a batcher that is gone keeps what its calls work with until they have returned") {
-  auto kept = std::make_unique<core::batcher>(batcher_options{});
+  auto kept = std::make_unique<core::batcher>(batcher_options{}, core::batcher::trying{});
   auto woken = false;
   auto inbox = std::make_shared<work::batch_inbox>([&] { woken = true; });
   one_item late;
