@@ -14,7 +14,7 @@ machine; let nothing else run beside it. All of them take about half an hour. Ex
 fails, 0 whatever the speed.
 
   SCENARIO      inline, compute, actor, async, forward, work-out; blocking-1ms, blocking-10ms, blocking-100ms,
-                actor-10ms, async-10ms; zipf, zipf-by-run; keys-100k, keys-1m; partitions-24,
+                actor-10ms, async-10ms; batch, batch-10ms; zipf, zipf-by-run; keys-100k, keys-1m; partitions-24,
                 partitions-1; latency, paced-8, paced-1000, idle-8, idle-1000. Default: all of them
   --records N   records of those that are compared with the raw loop (default 4,000,000)
   --rounds N    how often each is measured (default 3)
