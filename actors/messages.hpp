@@ -5,6 +5,8 @@
 #include "runtime/core/partition.hpp"
 #include "runtime/core/start_point.hpp"
 #include "runtime/kafka/consumer.hpp"
+#include "runtime/kafka/transaction_chain.hpp"
+#include "runtime/work/interjection_round.hpp"
 
 #include <keyloom/errc.hpp>
 
@@ -53,6 +55,16 @@ struct intake_failed {
   caf::error reason;
 };
 
+/// User -> source -> partition: run this. A message that nobody takes any more answers by itself.
+struct ask_interjection {
+  detail::asked_interjection_ptr what;
+};
+
+/// User -> source: run this in every partition.
+struct ask_interjections {
+  std::shared_ptr<work::interjection_round> what;
+};
+
 /// Partition -> source: nothing that was begun is unfinished.
 struct partition_drained {
   kafka::topic_partition where;
@@ -62,6 +74,7 @@ struct partition_drained {
 /// one.
 struct partition_stands {
   std::optional<core::standing_event> oldest;
+  std::optional<core::standing_event> interjection; ///< the one under way for longest
 };
 
 /// Partition -> source: it ended by itself because of an error.
@@ -74,6 +87,13 @@ struct partition_stopped {
 /// Partition -> source, the answer to give_up_atom: its last word.
 struct partition_given_up {
   partition_reached last;
+};
+
+/// Partition -> batcher: its sets must not wait for others any more, or, unless it `drains`, not
+/// begin.
+struct partition_leaves {
+  core::work_memory_ptr memory;
+  bool drains = false;
 };
 
 /// Worker -> partition: a call whose timeout had passed has returned.
@@ -99,6 +119,66 @@ struct forget_partitions {
   std::vector<kafka::topic_partition> partitions;
 };
 
+/// Restorer -> partition: entries of its change log.
+struct restored_entries {
+  core::record_batch_ptr batch;
+};
+
+/// Restorer -> partition -> source: all entries came, and are in the store.
+struct partition_restored {
+  kafka::topic_partition where;
+  int64_t position = -1; ///< the change log's next offset
+  uint64_t epoch = 0;    ///< of the assignment
+};
+
+/// Partition -> committer: what leaves the output gate in one go. The content keeps what the
+/// records are views into.
+struct transaction_cut {
+  uint64_t number = 0; ///< as the gate counts; 0: nothing
+  core::progress reached;
+  std::vector<kafka::record_view> records;
+  std::shared_ptr<const void> content;
+  size_t events = 0;
+  int64_t log_end = -1; ///< the change log ends here or later
+};
+
+/// Committer -> partition: its transaction is in.
+struct transaction_committed {
+  uint64_t number;
+};
+
+/// Committer -> partition: the producer refused a record of its transactions; none of them that is
+/// not committed will be.
+struct transaction_refused {
+  caf::error reason;
+};
+
+/// Poller -> committer: who we are in the group now; every rebalance that the client told before
+/// was answered.
+struct group_membership {
+  kafka::group_metadata group;
+};
+
+// Transaction chain -> committer.
+struct chain_acknowledged {
+  kafka::transaction_chain::number which;
+};
+struct chain_committed {
+  kafka::transaction_chain::number which;
+};
+struct chain_aborted {
+  kafka::transaction_chain::aborted_transactions what;
+};
+
+struct chain_failed {
+  caf::error reason;
+};
+
+/// Aborter -> committer: nothing is open any more.
+struct chain_quiet {
+  caf::error problem;
+};
+
 /// Source -> committer: commit this partition's progress from now on.
 struct commit_for {
   partition_start start;
@@ -121,12 +201,34 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_given_up))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::call_returned))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::memory_gone))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_leaves))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::final_commit))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::forget_partitions))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::commit_for))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::kafka::offsets_committed))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_stands))
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, tick_atom)  // own timer
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::ask_interjection))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::ask_interjections))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::restored_entries))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_restored))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::transaction_cut))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::transaction_committed))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::transaction_refused))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::group_membership))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::chain_acknowledged))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::chain_committed))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::chain_aborted))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::chain_failed))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::chain_quiet))
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               restore_atom) // source -> partition: make the store, its entries come
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               cut_atom) // committer -> partition: what may leave?
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               chain_over_atom) // committer -> partition: no transaction commits any more
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, tick_atom) // own timer
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               interject_atom) // partition's own timer: an interjection is due
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, retry_atom) // own timer: try again
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, due_atom)   // own timer: commit what is known
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
@@ -159,8 +261,22 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_stopped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_given_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::call_returned)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::memory_gone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_leaves)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::final_commit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::forget_partitions)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::commit_for)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::kafka::offsets_committed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_stands)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::ask_interjection)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::ask_interjections)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::restored_entries)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_restored)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::transaction_cut)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::transaction_committed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::transaction_refused)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::group_membership)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::chain_acknowledged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::chain_committed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::chain_aborted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::chain_failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::chain_quiet)

@@ -32,6 +32,21 @@ core::output_port::verdict verdict_of(kafka::producer::verdict what) {
   }
 }
 
+/// What a cut's records are views into.
+struct cut_content {
+  core::work_memory_ptr memory;
+  std::shared_ptr<const void> changes;
+  std::deque<std::vector<header>> headers; ///< of entries
+};
+
+std::vector<header> headers_of(header_block block) {
+  std::vector<header> result;
+  while (auto each = block.take())
+    result.push_back({std::string{each->name},
+                      each->value ? std::optional{std::string{*each->value}} : std::nullopt});
+  return result;
+}
+
 } // namespace
 
 /// The way back into a partition actor. Results are gathered until the actor comes to them, so that
@@ -94,6 +109,7 @@ partition_actor_state::~partition_actor_state() {
   for (auto& stage : args_.shared->stages)
     if (stage.handlers)
       stage.handlers->partition_gone(*core_.memory());
+  tell_batchers(false);
 }
 
 caf::behavior partition_actor_state::make_behavior() {
@@ -119,6 +135,19 @@ caf::behavior partition_actor_state::make_behavior() {
       core_.retry_unsent();
       after_message();
     },
+    [this](cut_atom, bool bare) { return cut(bare); },
+    [this](const transaction_committed& news) {
+      core_.committed(news.number);
+      after_message();
+    },
+    [this](chain_over_atom) {
+      core_.nothing_commits();
+      after_message();
+    },
+    [this](const transaction_refused& news) {
+      core_.refused(news.reason);
+      after_message();
+    },
     [this](retry_atom) {
       next_retry_.reset();
       core_.retry_due();
@@ -128,18 +157,43 @@ caf::behavior partition_actor_state::make_behavior() {
       core_.limits_changed();
       after_message();
     },
+    [this](interject_atom) {
+      armed_.reset();
+      core_.tick();
+      after_message();
+    },
+    [this](const ask_interjection& ask) {
+      core_.interject(ask.what);
+      after_message();
+    },
+    [this](restore_atom) { core_.begin_restore(); },
+    [this](const restored_entries& news) {
+      core_.restore(*news.batch);
+      args_.meter->restoring_batches.fetch_sub(1);
+    },
+    [this](const partition_restored& news) {
+      log_end_ = news.position;
+      core_.restored();
+      tell(*self_, args_.source, partition_restored{news.where, news.position, args_.epoch});
+    },
     [this](progress_atom) { return core_.reached(); },
-    [this](open_atom) { core_.open(); },
+    [this](open_atom) {
+      core_.open();
+      after_message();
+    },
     [this](drain_atom) {
       draining_ = true;
       core_.begin_drain();
+      tell_batchers(true);
       after_message();
     },
     [this](const intake_failed& news) {
       core_.stop(news.reason);
       after_message();
     },
-    [this](stall_atom) { return partition_stands{core_.oldest_event()}; },
+    [this](stall_atom) {
+      return partition_stands{core_.oldest_event(), core_.oldest_interjection()};
+    },
     [this](give_up_atom) { return give_up(); },
   };
 }
@@ -171,6 +225,17 @@ void partition_actor_state::to_key(uint32_t stage, uint32_t slot, core::run&& jo
   if (!key)
     key = lease(stage);
   tell(*self_, key, std::move(jobs));
+}
+
+void partition_actor_state::to_batcher(uint32_t stage, core::run&& sets) {
+  tell(*self_, args_.shared->stages[stage].batcher, std::move(sets));
+}
+
+/// That this partition drains, or, when it does not, that nothing of it must begin any more.
+void partition_actor_state::tell_batchers(bool drains) {
+  for (auto& stage : args_.shared->stages)
+    if (stage.batcher)
+      post(stage.batcher, partition_leaves{core_.memory(), drains});
 }
 
 void partition_actor_state::to_asking_key(uint32_t stage, uint32_t slot, core::run&& jobs) {
@@ -234,6 +299,36 @@ size_t partition_actor_state::produce_all(std::span<const output> outputs, verdi
   return taken;
 }
 
+/// The memory keeps the events, and with them what is sent, until nobody needs it any more.
+transaction_cut partition_actor_state::cut(bool bare) {
+  const auto* next = core_.next_transaction(bare);
+  if (next == nullptr)
+    return {};
+  transaction_cut result{next->number, next->reached, {}, {}, next->events.size()};
+  for (auto* ev : next->events)
+    for (auto& rec : ev->outputs)
+      result.records.push_back(kafka::view_of(rec));
+  auto content
+    = std::make_shared<cut_content>(cut_content{core_.memory(), core_.kept_changes(), {}});
+  auto& cfg = args_.shared->source->config;
+  auto entries = entries_.choose(next->changes, !cfg.full_change_log);
+  log_end_ += static_cast<int64_t>(entries.size()); // once it is committed
+  for (auto& each : entries) {
+    auto& headers = content->headers;
+    kafka::record_view entry{.topic = cfg.change_log,
+                             .key = each.key,
+                             .value = each.value.value_or(std::string_view{}),
+                             .partition = args_.start.where.partition,
+                             .type = each.type};
+    if (!each.headers.empty())
+      entry.headers = headers.emplace_back(headers_of(each.headers));
+    result.records.push_back(entry);
+  }
+  result.content = std::move(content);
+  result.log_end = log_end_;
+  return result;
+}
+
 void partition_actor_state::credit_returned() {
   args_.shared->poller->wake();
 }
@@ -261,6 +356,7 @@ void partition_actor_state::warn(const std::string& line) {
 }
 
 void partition_actor_state::stopped(const caf::error& reason) {
+  tell_batchers(false);
   tell(*self_, args_.source, partition_stopped{args_.start.where, reason, core_.stops_source()});
 }
 
@@ -270,6 +366,7 @@ void partition_actor_state::after_message() {
   if (core_.has_unsent() && !std::exchange(ticking_, true))
     tell_later(*self_, retry_interval, tick_atom_v);
   tick_for_retries();
+  arm_tick();
   if (draining_ && core_.drained())
     tell_drained();
 }
@@ -284,6 +381,15 @@ void partition_actor_state::tick_for_retries() {
              std::max(*due - std::chrono::steady_clock::now(),
                       std::chrono::steady_clock::duration::zero()),
              retry_atom_v);
+}
+
+/// One timer for all interjections. A later one that was set before does no harm.
+void partition_actor_state::arm_tick() {
+  auto due = core_.next_tick();
+  if (!due || (armed_ && *armed_ <= *due))
+    return;
+  armed_ = due;
+  tell_later(*self_, std::max(*due - now(), std::chrono::nanoseconds{0}), interject_atom_v);
 }
 
 /// One message for all keys of an asynchronous stage.
@@ -306,6 +412,7 @@ void partition_actor_state::tell_drained() {
 caf::result<partition_given_up> partition_actor_state::give_up() {
   partition_given_up result{{args_.start.where, core_.reached()}};
   core_.give_up();
+  tell_batchers(false);
   retire_children();
   self_->quit();
   return result;

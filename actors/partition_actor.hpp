@@ -43,6 +43,7 @@ struct partition_actor_state : core::run_port,
   // -- ports of the core -------------------------------------------------------------------------
   void to_lane(uint32_t lane, core::run&& jobs) override;
   void to_key(uint32_t stage, uint32_t slot, core::run&& jobs) override;
+  void to_batcher(uint32_t stage, core::run&& sets) override;
   void key_idle(uint32_t stage, uint32_t slot) override;
   output_port::verdict produce(core::event& ev, const outgoing_record& rec,
                                caf::error& reason) override;
@@ -73,9 +74,12 @@ private:
 
   caf::actor lease(uint32_t stage);
   void to_asking_key(uint32_t stage, uint32_t slot, core::run&& jobs);
+  void tell_batchers(bool drains);
   void send_pending();
+  transaction_cut cut(bool bare);
   void after_message();
   void send_to_async();
+  void arm_tick();
   void tell_drained();
   void warn(const std::string& line);
   void tick_for_retries();
@@ -93,9 +97,12 @@ private:
   std::vector<key_actors> keys_;                       // by stage
   std::vector<std::pair<uint32_t, uint32_t>> pending_; ///< stage and index of asking keys
   bool draining_ = false;
+  core::entry_chooser entries_;
+  int64_t log_end_ = -1; ///< the change log ends here or later when what was cut is in; -1: none
   bool ticking_ = false;
   std::optional<core::steady_time> next_retry_; ///< a tick is under way for then
   core::repeat_filter repeats_;
+  std::optional<core::steady_time> armed_; ///< when the next interject_atom comes
 };
 
 } // namespace keyloom::actors

@@ -76,6 +76,8 @@ void poller::assign(std::vector<target> targets) {
   {
     std::lock_guard guard{mutex_};
     requests_.push_back([this, targets = std::move(targets)] {
+      --unanswered_;
+      membership_due_ = true;
       std::vector<kafka::partition_offset> starts;
       for (auto& each : targets) {
         starts.push_back(each.start);
@@ -95,6 +97,7 @@ void poller::unassign(std::vector<kafka::topic_partition> partitions) {
   {
     std::lock_guard guard{mutex_};
     requests_.push_back([this, partitions = std::move(partitions)] {
+      --unanswered_;
       if (auto err = consumer_->unassign(partitions))
         fail({}, std::move(err));
       if (auto err = topics_->given_back(partitions))
@@ -102,6 +105,26 @@ void poller::unassign(std::vector<kafka::topic_partition> partitions) {
     });
   }
   wake();
+}
+
+void poller::ask_membership() {
+  {
+    std::lock_guard guard{mutex_};
+    requests_.push_back([this] { membership_due_ = true; });
+  }
+  wake();
+}
+
+/// Not while a rebalance is unanswered: what was read before it must not go out under newer
+/// membership (FACTS, fencing hole).
+void poller::tell_membership() {
+  if (!shared_.source->config.exactly_once || unanswered_ > 0
+      || !std::exchange(membership_due_, false))
+    return;
+  if (auto group = consumer_->membership(++membership_epoch_))
+    post(committer_, group_membership{std::move(group)});
+  else
+    membership_due_ = true;
 }
 
 void poller::finish() {
@@ -128,6 +151,7 @@ void poller::loop() {
     carry_out_requests();
     topics_->look();
     auto busy = serve_events();
+    tell_membership();
     busy |= take_records();
     if (busy)
       continue;
@@ -177,6 +201,7 @@ void poller::warn(const std::string& problem) {
 }
 
 void poller::on_assigned(kafka::partitions_assigned&& news) {
+  ++unanswered_;
   std::unique_lock lock{mutex_};
   auto closing = closing_;
   lock.unlock();
@@ -194,6 +219,7 @@ void poller::on_assigned(kafka::partitions_assigned&& news) {
 }
 
 void poller::on_revoked(kafka::partitions_revoked&& news) {
+  ++unanswered_;
   for (auto& where : news.partitions) {
     targets_.erase(where);
     topics_->forget(where);

@@ -48,6 +48,10 @@ public:
   /// Answers a revocation. Any thread.
   void unassign(std::vector<kafka::topic_partition> partitions);
 
+  /// Exactly once: tells the committer who we are in the group, once all that the group has told is
+  /// answered. Also done after each assignment. Any thread.
+  void ask_membership();
+
   /// Leaves the group and ends the thread; waits for both. Not from an actor.
   void finish();
 
@@ -58,6 +62,7 @@ private:
   void loop();
   void carry_out_requests();
   bool serve_events();
+  void tell_membership();
   void warn(const std::string& problem);
   void on_assigned(kafka::partitions_assigned&& news);
   void on_revoked(kafka::partitions_revoked&& news);
@@ -73,6 +78,9 @@ private:
   std::unique_ptr<topic_guard> topics_;              // the poller's thread
   std::map<kafka::topic_partition, target> targets_; // the same
   core::repeat_filter problems_;                     // the same
+  size_t unanswered_ = 0;                            // the same: rebalances that the source has
+  bool membership_due_ = false;                      // the same
+  uint64_t membership_epoch_ = 0;                    // the same
   std::thread thread_;
 
   std::mutex mutex_;

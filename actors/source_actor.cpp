@@ -3,6 +3,7 @@
 #include "actors/partition_actor.hpp"
 #include "actors/partition_names.hpp"
 #include "actors/poller.hpp"
+#include "actors/restorer.hpp"
 #include "actors/send.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -48,6 +49,7 @@ caf::behavior source_actor_state::make_behavior() {
     [this](const partition_stopped& news) { on_stopped(news); },
     [this](const partition_drained& news) { on_drained(news.where); },
     [this](const memory_gone& news) { on_memory_gone(news); },
+    [this](const partition_restored& news) { on_restored(news); },
     [this](deadline_atom, uint64_t number) {
       if (hand_over_ && hand_over_->number == number && !hand_over_->undrained.empty())
         collect();
@@ -56,6 +58,8 @@ caf::behavior source_actor_state::make_behavior() {
       for (auto& [where, state] : partitions_)
         tell(*self_, state.partition, limits_atom_v);
     },
+    [this](const ask_interjection& ask) { on_interjection(ask); },
+    [this](const ask_interjections& ask) { on_interjections(ask); },
     [this](stop_atom) { return on_stop(); },
   };
 }
@@ -72,6 +76,7 @@ void source_actor_state::on_assigned(const assigned& news) {
     return;
   }
   std::vector<kafka::topic_partition> names;
+  std::vector<restorer::target> to_restore;
   for (auto& start : news.start) {
     auto meter = std::make_shared<core::partition_meter>();
     meter->account = shared_->budget->open();
@@ -81,14 +86,20 @@ void source_actor_state::on_assigned(const assigned& news) {
     board_->add(start.where, meter);
     stalls_.add(start.where, partition, meter);
     tell(*self_, committer_, commit_for{start, meter, partition});
-    partitions_[start.where] = {partition, meter, epoch};
+    partitions_[start.where] = {partition, meter, epoch, shared_->restorer == nullptr};
     living_[start.where].insert(epoch);
     targets.push_back({{start.where, start.from.at.offset}, partition, meter, start.topic});
     names.push_back(start.where);
     if (start.from.is_gap())
       on_gap(start);
+    if (shared_->restorer != nullptr && !partitions_[start.where].opened) {
+      tell(*self_, partition, restore_atom_v);
+      to_restore.push_back({start, partition, meter});
+    }
     open_if_quiet(start.where);
   }
+  if (!to_restore.empty())
+    shared_->restorer->restore(to_restore);
   shared_->log->info("assigned " + names_of(names)); // before anything of them is worked on
   shared_->poller->assign(std::move(targets));
 }
@@ -116,7 +127,7 @@ void source_actor_state::on_gap(const partition_start& start) {
 /// key could overlap (I3).
 void source_actor_state::open_if_quiet(const kafka::topic_partition& where) {
   auto it = partitions_.find(where);
-  if (it == partitions_.end() || it->second.opened)
+  if (it == partitions_.end() || it->second.opened || !it->second.restored)
     return;
   if (living_[where].size() > 1) {
     shared_->log->info(name_of(where)
@@ -126,6 +137,14 @@ void source_actor_state::open_if_quiet(const kafka::topic_partition& where) {
   it->second.opened = true;
   stalls_.opened(where);
   tell(*self_, it->second.partition, open_atom_v);
+}
+
+void source_actor_state::on_restored(const partition_restored& news) {
+  auto it = partitions_.find(news.where);
+  if (it == partitions_.end() || it->second.epoch != news.epoch)
+    return;
+  it->second.restored = true;
+  open_if_quiet(news.where);
 }
 
 void source_actor_state::on_memory_gone(const memory_gone& news) {
@@ -187,12 +206,35 @@ void source_actor_state::fail_source(const std::string& reason) {
   board_->ended();
 }
 
+// -- interjections
+// ---------------------------------------------------------------------------------
+
+void source_actor_state::on_interjection(const ask_interjection& ask) {
+  auto it = partitions_.find({ask.what->topic(), ask.what->partition()});
+  if (it != partitions_.end())
+    tell(*self_, it->second.partition, ask);
+  else
+    ask.what->fail(errc::not_assigned,
+                   stop_asked_ ? "the event source is stopping"
+                               : "the partition is not assigned to this event source; ask the "
+                                 "member of the group that has it");
+}
+
+void source_actor_state::on_interjections(const ask_interjections& ask) {
+  for (auto& [where, state] : partitions_)
+    tell(*self_, state.partition,
+         ask_interjection{
+           work::interjection_round::part_of(ask.what, where.topic, where.partition)});
+}
+
 // -- hand-overs
 // ------------------------------------------------------------------------------------
 
 void source_actor_state::on_revoked(const revoked& news) {
   if (hand_over_) {
     revoked_.push_back(news); // finish() comes back to it
+    if (news.lost)
+      lose_meanwhile(news);
     return;
   }
   hand_over next;
@@ -200,6 +242,14 @@ void source_actor_state::on_revoked(const revoked& news) {
   next.to_answer = news.partitions;
   next.lost = news.lost;
   begin(std::move(next), shared_->source->config.drain_deadline);
+}
+
+/// Nobody waits for partitions that are lost: what they still do is another member's now.
+void source_actor_state::lose_meanwhile(const revoked& news) {
+  for (auto& where : news.partitions) {
+    hand_over_->lost_meanwhile.insert(where);
+    on_drained(where);
+  }
 }
 
 caf::result<void> source_actor_state::on_stop() {
@@ -290,6 +340,8 @@ void source_actor_state::collected(uint64_t number, partition_given_up&& last) {
 
 void source_actor_state::commit() {
   auto& now = *hand_over_;
+  std::erase_if(now.commit.partitions,
+                [&now](auto& each) { return now.lost_meanwhile.count(each.where) > 0; });
   if (now.lost || now.commit.partitions.empty()) {
     finish();
     return;
@@ -302,8 +354,13 @@ void source_actor_state::commit() {
   self_->request(committer_, timeout, now.commit)
     .then([this] { finish(); },
           [this](const caf::error& reason) {
-            note_unfinished("the last commit of " + names_of(hand_over_->partitions)
-                            + " was not confirmed: " + describe(reason));
+            if (!hand_over_->lost_meanwhile.empty())
+              shared_->log->warning(
+                "the last commit of partitions that were lost meanwhile failed: "
+                + describe(reason));
+            else
+              note_unfinished("the last commit of " + names_of(hand_over_->partitions)
+                              + " was not confirmed: " + describe(reason));
             finish();
           });
 }
@@ -312,6 +369,8 @@ void source_actor_state::finish() {
   auto done = std::move(*hand_over_);
   hand_over_.reset();
   tell(*self_, committer_, forget_partitions{done.partitions}); // whatever became of its commit
+  if (shared_->restorer != nullptr)
+    shared_->restorer->cancel(done.partitions);
   for (auto& where : done.partitions) {
     partitions_.erase(where);
     board_->remove(where);

@@ -32,6 +32,7 @@ private:
     caf::actor partition;
     std::shared_ptr<core::partition_meter> meter;
     uint64_t epoch = 0;
+    bool restored = true; ///< its store is, or needs not be
     bool opened = false;
     bool stopped = false;
     bool dead = false; ///< its actor ended by itself
@@ -45,6 +46,7 @@ private:
     bool lost = false;
     bool stopping = false;
     std::set<kafka::topic_partition> undrained;
+    std::set<kafka::topic_partition> lost_meanwhile; ///< nothing of them is committed any more
     size_t answers_missing = 0;
     final_commit commit;
     std::chrono::steady_clock::time_point began;
@@ -56,10 +58,14 @@ private:
   void on_gap(const partition_start& start);
   void open_if_quiet(const kafka::topic_partition& where);
   void on_memory_gone(const memory_gone& news);
+  void on_restored(const partition_restored& news);
   void on_stopped(const partition_stopped& news);
   void on_died(const caf::down_msg& down);
   void on_intake_failed(const intake_failed& news);
   void on_revoked(const revoked& news);
+  void lose_meanwhile(const revoked& news);
+  void on_interjection(const ask_interjection& ask);
+  void on_interjections(const ask_interjections& ask);
   caf::result<void> on_stop();
   void begin_stop();
   void begin(hand_over next, std::chrono::milliseconds deadline);

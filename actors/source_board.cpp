@@ -78,7 +78,28 @@ source_board::new_stages(std::vector<std::string> names) {
   std::lock_guard guard{mutex_};
   stages_ = std::make_shared<std::vector<core::stage_meter>>(names.size());
   stage_names_ = std::move(names);
+  batchers_.clear();
   return stages_;
+}
+
+std::shared_ptr<core::batcher_meter> source_board::new_batcher(size_t index) {
+  std::lock_guard guard{mutex_};
+  return batchers_[index] = std::make_shared<core::batcher_meter>();
+}
+
+batcher_state source_board::batcher_snapshot(size_t index, const core::batcher_meter& meter) const {
+  auto& as_stage = (*stages_)[index];
+  return {.name = stage_names_[index],
+          .running = meter.running,
+          .waiting_items = meter.waiting_items,
+          .sets = static_cast<uint64_t>(std::max<int64_t>(as_stage.jobs, 0)),
+          .batches = meter.batches,
+          .items = meter.items,
+          .largest = meter.largest,
+          .retries = meter.retries,
+          .parked = meter.parked,
+          .actors_made = as_stage.actors_made,
+          .actors_alive = static_cast<uint64_t>(std::max<int64_t>(as_stage.actors_alive, 0))};
 }
 
 stage_state source_board::stage_snapshot(size_t index) const {
@@ -114,6 +135,12 @@ source_state source_board::snapshot() const {
   result.retries = totals.retries;
   result.parked = static_cast<uint64_t>(std::max<int64_t>(totals.parked, 0));
   for (size_t i = 0; i < stage_names_.size(); ++i) {
+    if (auto batcher = batchers_.find(i); batcher != batchers_.end()) {
+      auto& seen = result.batchers.emplace_back(batcher_snapshot(i, *batcher->second));
+      result.retries += seen.retries;
+      result.parked += seen.parked;
+      continue;
+    }
     auto& stage = result.stages.emplace_back(stage_snapshot(i));
     result.retries += stage.retries;
     result.parked += stage.parked;
@@ -125,6 +152,10 @@ source_state source_board::snapshot() const {
   result.dead_lettered = totals.dead_lettered;
   result.forwarded = totals.forwarded;
   result.commits = totals.commits;
+  result.interjections = totals.interjections;
+  result.interjections_failed = totals.interjections_failed;
+  result.interjections_open
+    = static_cast<uint64_t>(std::max<int64_t>(totals.interjections_open, 0));
   result.in_flight_max = static_cast<uint64_t>(totals.in_flight_max);
   if (budget_) {
     result.held_bytes = static_cast<uint64_t>(std::max<int64_t>(budget_->held(), 0));

@@ -7,6 +7,7 @@
 #include "runtime/kafka/properties.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -34,9 +35,13 @@ public:
   /// Meters for the stages of these names, for a new start.
   std::shared_ptr<std::vector<core::stage_meter>> new_stages(std::vector<std::string> names);
 
+  /// The meter of the stage at `index`, which is a batcher.
+  std::shared_ptr<core::batcher_meter> new_batcher(size_t index);
+
   source_state snapshot() const;
 
 private:
+  batcher_state batcher_snapshot(size_t index, const core::batcher_meter& meter) const;
   stage_state stage_snapshot(size_t index) const;
 
   struct row {
@@ -52,7 +57,8 @@ private:
   std::shared_ptr<core::source_meter> totals_ = std::make_shared<core::source_meter>();
   std::vector<std::string> stage_names_;
   std::shared_ptr<std::vector<core::stage_meter>> stages_;
-  std::shared_ptr<const core::byte_budget> budget_; ///< null before the first start
+  std::map<size_t, std::shared_ptr<core::batcher_meter>> batchers_; ///< by their place in stages_
+  std::shared_ptr<const core::byte_budget> budget_;                 ///< null before the first start
   std::vector<std::string> errors_;
   std::function<void()> ended_;
 };

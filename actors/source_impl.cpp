@@ -1,12 +1,15 @@
 #include "actors/source_impl.hpp"
 
+#include "actors/batcher_actor.hpp"
 #include "actors/committer_actor.hpp"
 #include "actors/handler_home.hpp"
+#include "actors/messages.hpp"
 #include "actors/resources.hpp"
 #include "actors/send.hpp"
 #include "actors/settings.hpp"
 #include "actors/source_actor.hpp"
 #include "actors/stop_signal.hpp"
+#include "runtime/kafka/change_log.hpp"
 #include "runtime/kafka/cluster.hpp"
 
 #include <keyloom/detail/actor_port.hpp>
@@ -176,14 +179,16 @@ caf::error source_impl::begin() {
   if (auto err = check_cluster())
     return err;
   make_services();
-  if (auto err = make_producer())
-    return err;
+  warn_of_serial_batchers();
+  if (!plan_->config.exactly_once)
+    if (auto err = make_producer())
+      return err;
   return spawn_actors();
 }
 
 caf::error source_impl::check_handler_actors() const {
   for (auto& stage : plan_->stages) {
-    if (stage->kind() != processor_kind::actor)
+    if (stage->handlers() == nullptr)
       continue;
     auto& layout = stage->handlers()->layout();
     if (layout.instances == 0)
@@ -207,12 +212,25 @@ caf::error source_impl::check_cluster() {
     return std::move(cluster.error());
   if (auto err = (*cluster)->wait_until_reachable(cfg.connect_timeout))
     return err;
+  if (cfg.exactly_once)
+    if (auto err = (*cluster)->check_transactions(cfg.connect_timeout))
+      return err;
   partitions_ = 0;
   for (auto& topic : cfg.topic.empty() ? cfg.topics : std::vector{cfg.topic}) {
     auto partitions = (*cluster)->partition_count(topic, cfg.connect_timeout);
     if (!partitions)
       return std::move(partitions.error());
     partitions_ += *partitions;
+  }
+  if (!cfg.change_log.empty()) {
+    if (!cfg.exactly_once)
+      log_.warning(
+        "the change log " + cfg.change_log
+        + " is written without exactly once: after a crash changes may be in it that come "
+          "again, and a process that was thought dead may still write to it");
+    if (auto err = kafka::ensure_change_log(**cluster, {cfg.change_log, cfg.topic, partitions_},
+                                            cfg.connect_timeout))
+      return err;
   }
   return check_dead_letter_topic(**cluster);
 }
@@ -249,17 +267,30 @@ void source_impl::make_services() {
     threads.push_back(stage->kind() == processor_kind::blocking ? stage->limits().concurrency : 0);
     if (stage->kind() == processor_kind::actor || stage->kind() == processor_kind::async)
       own.requests = std::make_unique<work::concurrency_limit>(stage->limits().concurrency);
-    if (stage->kind() != processor_kind::actor)
+    auto index = services_->stages.size() - 1;
+    if (stage->kind() == processor_kind::batch)
+      own.batches = board_.new_batcher(index);
+    if (stage->handlers() == nullptr)
       continue;
     own.port = stage->handlers();
-    std::shared_ptr<core::stage_meter> meter{
-      services_->stage_meters,
-      &services_->meter(static_cast<uint32_t>(services_->stages.size() - 1))};
+    std::shared_ptr<core::stage_meter> meter{services_->stage_meters,
+                                             &services_->meter(static_cast<uint32_t>(index))};
     own.handlers = make_handler_home({system_, *own.port, std::move(meter), log_, stage->name()});
   }
   services_->workers = std::make_unique<work::worker_pool>(*plan_, std::move(threads),
                                                            *services_->stage_meters,
                                                            common->threads);
+  services_->batches = std::make_unique<work::batch_calls>(common->threads);
+}
+
+/// With serial turns a key's next event begins when the last one is over, so batches get no more
+/// than one event of a key.
+void source_impl::warn_of_serial_batchers() {
+  for (auto& stage : plan_->stages)
+    if (stage->kind() == processor_kind::batch && plan_->serial())
+      log_.warning("batcher '" + stage->name()
+                   + "': turns are serial (keyloom.key-turns), so several events of a key never "
+                     "share a batch; let key-turns be interleaved if the store allows it");
 }
 
 caf::error source_impl::make_producer() {
@@ -279,13 +310,57 @@ caf::error source_impl::make_producer() {
 caf::error source_impl::spawn_actors() {
   poller_ = std::make_unique<poller>(*services_);
   services_->poller = poller_.get();
-  committer_ = system_.spawn<caf::stateful_actor<committer_state>>(services_.get());
+  if (!plan_->config.change_log.empty()) {
+    restorer_ = std::make_unique<restorer>(*services_);
+    services_->restorer = restorer_.get();
+  }
+  if (plan_->config.exactly_once)
+    committer_ = system_.spawn<caf::stateful_actor<transaction_committer_state>>(
+      services_.get(), [this](const caf::error& reason) {
+        if (auto to = running_source())
+          post(to, intake_failed{{}, reason});
+      });
+  else
+    committer_ = system_.spawn<caf::stateful_actor<committer_state>>(services_.get());
   {
     std::lock_guard guard{limits_};
     source_ = system_.spawn<caf::stateful_actor<source_actor_state>>(services_.get(), &board_,
                                                                      committer_);
   }
+  for (uint32_t index = 0; index < plan_->stages.size(); ++index)
+    if (plan_->stages[index]->kind() == processor_kind::batch)
+      services_->stages[index].batcher
+        = system_.spawn<caf::stateful_actor<batcher_actor_state>>(services_.get(), index, source_);
+  if (plan_->config.exactly_once)
+    if (auto err = make_chain())
+      return err;
   return poller_->start(source_, committer_);
+}
+
+caf::error source_impl::make_chain() {
+  auto& cfg = plan_->config;
+  auto topics = cfg.topic + cfg.pattern;
+  for (auto& each : cfg.topics)
+    topics += each + ",";
+  auto instance = cfg.instance;
+  if (instance.empty()) {
+    auto taken = kafka::seat::take(cfg.group + " " + topics);
+    if (!taken)
+      return std::move(taken.error());
+    seat_.emplace(std::move(*taken));
+    instance = seat_->text();
+  }
+  chain_news_.send_to(committer_);
+  kafka::transaction_chain::config chain{cfg.brokers, cfg.kafka, cfg.group,
+                                         cfg.group + "." + topics + "." + instance};
+  chain.transaction_timeout = cfg.transaction_timeout;
+  chain.log = [this](int level, const std::string& text) { log_.kafka(level, text); };
+  auto made = kafka::transaction_chain::make(std::move(chain), chain_news_);
+  if (!made)
+    return std::move(made.error());
+  chain_ = std::move(*made);
+  services_->chain = chain_.get();
+  return {};
 }
 
 /// Ends what `begin` made, as far as it came: intake, calls, outputs, handler actors, then
@@ -294,9 +369,10 @@ void source_impl::take_down() {
   if (poller_)
     poller_->finish();
   if (services_ && services_->workers) {
-    if (auto calls = services_->workers->running(); calls > 0)
+    if (auto calls = services_->workers->running() + services_->batches->running(); calls > 0)
       log_.warning("waiting for " + std::to_string(calls) + " blocking calls to return");
     services_->workers->stop();
+    services_->batches->stop();
   }
   if (producer_)
     producer_->flush(flush_timeout);
@@ -317,6 +393,10 @@ void source_impl::take_down() {
     services_->alive.kill_all();
     services_->alive.wait();
   }
+  restorer_ = nullptr;
+  chain_ = nullptr;
+  chain_news_.send_to({});
+  seat_.reset();
   poller_ = nullptr;
 }
 

@@ -5,8 +5,11 @@
 
 #include "actors/delivery_router.hpp"
 #include "actors/poller.hpp"
+#include "actors/restorer.hpp"
 #include "actors/services.hpp"
 #include "actors/source_board.hpp"
+#include "actors/transaction_committer.hpp"
+#include "runtime/kafka/seat.hpp"
 
 #include <caf/actor_system.hpp>
 
@@ -26,7 +29,12 @@ public:
   void set_untyped_route(detail::handler_function handler) override;
   void set_default_route(detail::handler_function handler) override;
   uint32_t add_stage(std::unique_ptr<detail::stage_base> stage) override;
+  void add_interjection(detail::scheduled_interjection what) override;
   caf::error set_limits(uint32_t stage, const stage_limits& limits) override;
+  void interject(std::string topic, int32_t partition, detail::interjection_function call,
+                 detail::asked_interjection::answer_function done) override;
+  void interject_all(detail::interjection_function call,
+                     detail::interjection_answers done) override;
 
   caf::error start() override;
   void stop() override;
@@ -40,9 +48,12 @@ private:
   caf::error check_cluster();
   caf::error check_dead_letter_topic(kafka::cluster& cluster) const;
   void make_services();
+  void warn_of_serial_batchers();
   caf::error make_producer();
+  caf::error make_chain();
   caf::error spawn_actors();
   void take_down();
+  caf::actor running_source();
 
   caf::actor_system& system_;
   std::shared_ptr<detail::resources> shared_; ///< null: each start has its own
@@ -55,13 +66,17 @@ private:
   bool running_ = false;   // guarded by lifecycle_
   int32_t partitions_ = 0; ///< of all topics, as found at start
 
-  std::mutex limits_; // set_limits, and whoever changes services_ or source_
+  std::mutex limits_; // set_limits, interject, and whoever changes services_ or source_
 
   // While running. In this order, so that they go in reverse.
   std::unique_ptr<services> services_;
   delivery_router reports_;
   std::unique_ptr<kafka::producer> producer_;
+  std::optional<kafka::seat> seat_;
+  chain_port chain_news_;
+  std::unique_ptr<kafka::transaction_chain> chain_;
   std::unique_ptr<poller> poller_;
+  std::unique_ptr<restorer> restorer_;
   caf::actor committer_;
   caf::actor source_;
 };

@@ -31,16 +31,20 @@ public:
 private:
   struct watched {
     core::stall_watch watch;
+    core::stall_watch interjections;
     caf::actor partition;
     std::shared_ptr<core::partition_meter> meter;
     bool opened = false;
     bool told = false;
   };
 
+  void look_at_interjections(const kafka::topic_partition& where, watched& what,
+                             core::steady_time now);
   void ask(const kafka::topic_partition& where, const watched& what);
+  void ask_for_interjection(const kafka::topic_partition& where, const watched& what);
   void tell(const kafka::topic_partition& where, const core::partition_meter* meter,
-            const std::string& why);
-  void moved(const kafka::topic_partition& where, watched& what);
+            const std::string& why, std::chrono::milliseconds stood);
+  void moved(const kafka::topic_partition& where, watched& what, std::chrono::milliseconds stood);
 
   caf::event_based_actor* self_;
   services* shared_;

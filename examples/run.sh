@@ -39,7 +39,14 @@ lag() {
   "$build/keyloom" offsets --brokers "$brokers" --topic legs --group "$group" --json |
     python3 -c 'import json, sys; print(sum(p["lag"] for p in json.load(sys.stdin)["partitions"]))'
 }
-until [ "$(lag)" = 0 ]; do kill -0 $worker && sleep 0.2; done
+until [ "$(lag)" = 0 ]; do
+  if ! kill -0 $worker 2>/dev/null; then # it has ended by itself, and has said why
+    code=0 && wait $worker || code=$?
+    worker=
+    exit $((code == 0 ? 1 : code))
+  fi
+  sleep 0.2
+done
 kill -INT $worker
 wait $worker
 worker=

@@ -253,15 +253,18 @@ void add_stragglers(CLI::App& app, work_options& into) {
 
 void add_work_load(CLI::App& app, work_options& o) {
   add_choice(
-    app, "--processor", o.processor, {"none", "compute", "blocking", "actor", "async"},
+    app, "--processor", o.processor, {"none", "compute", "blocking", "actor", "async", "batch"},
     "what a record costs: nothing (none), a hash in its key's actor (compute), a call that "
     "sleeps (blocking), an actor that answers later (actor), an asynchronous function that another "
-    "thread answers (async); default none");
+    "thread answers (async), a call that sleeps for many records of any keys (batch); default "
+    "none");
+  add_number<uint32_t>(app, "--batch-size", o.batch_size, 1, 1'000'000,
+                       "records a batch may have; default 100");
   app.add_flag("--by-run", o.by_run,
                "one call for all records of a key that came together; of compute and blocking, not "
                "with --mode unordered");
   add_number<int64_t>(app, "--delay-ms", o.delay_ms, 0, max_ms,
-                      "how long blocking and actor take, in ms; default 0");
+                      "how long a call, an answer or a batch takes, in ms; default 0");
   add_number<int64_t>(app, "--jitter-ms", o.jitter_ms, 0, max_ms,
                       "up to so many ms more; default 0");
   add_number<double>(app, "--fail-rate", o.fail_rate, 0, 1,
@@ -278,6 +281,12 @@ void check_by_run(const work_options& o) {
     "or by_partition");
 }
 
+void check_batch(const work_options& o) {
+  require(!o.batch_size || o.processor == "batch", "--batch-size needs --processor batch");
+  require(o.mode == "by_key" || o.processor != "batch",
+          "--processor batch goes with --mode by_key only: a key is in one batch at a time");
+}
+
 runner add_work(CLI::App& app) {
   auto o = std::make_shared<work_options>();
   add_text(app, "--topic", o->topic, "T", "topic to read")->required();
@@ -291,18 +300,26 @@ runner add_work(CLI::App& app) {
            "a header `by` with this text on each output, to tell workers apart");
   add_work_load(app, *o);
   auto* concurrency = add_number<uint32_t>(app, "--concurrency", o->concurrency, 1, 100'000,
-                                           "runs that are processed at once");
+                                           "runs, or batches, that are processed at once");
   add_choice(app, "--preset", o->preset,
              {"standard", "compute_bound", "fast_network", "slow_network", "wide_network"},
              "limits for a kind of work; default standard")
     ->excludes(concurrency);
+  app.add_flag(
+    "--exactly-once", o->exactly_once,
+    "outputs and offsets in transactions: after any crash each record is in T2 once, for "
+    "readers of committed records; needs a real broker");
+  add_text(
+    app, "--state", o->state, "T3",
+    "count records per key in a store with this change log, and add the count to the output; "
+    "created when absent");
   add_failure_policy(app, *o);
   add_choice(app, "--output-order", o->output_order, {"by_key", "by_event", "none"},
              "order of the outputs; default that of the file, or by_key");
   add_choice(
     app, "--key-turns", o->key_turns, {"automatic", "interleaved", "serial"},
     "when the handler of a key's next record runs; default that of the file, or automatic: "
-    "interleaved");
+    "serial with --state, else interleaved");
   app.add_flag("--until-end", o->until_end,
                "end when the group has committed what was the topic's end at the start");
   add_common(app, o->common, {});
@@ -310,6 +327,7 @@ runner add_work(CLI::App& app) {
              "--concurrency 100 --until-end");
   app.callback([o] {
     check_by_run(*o);
+    check_batch(*o);
     require(o->on_error != "dead-letter" || !o->dlq.empty() || !o->common.config_file.empty(),
             "--on-error dead-letter needs --dlq, the topic for them");
   });

@@ -136,6 +136,8 @@ caf::expected<source_config> make_config(const cluster_access& access,
   if (auto err = use_file(access, cfg))
     return err;
   use_failure_policy(options, cfg);
+  cfg.exactly_once |= options.exactly_once;
+  cfg.change_log = options.state;
   cfg.group = options.group;
   cfg.topic = options.topic;
   cfg.topics.clear();
@@ -163,12 +165,12 @@ void work_on(work_source& worker, end_watch& ends, actors::stop_signal& stop,
              const work_options& options) {
   progress shown{"working"};
   while (!stop.wait_until(steady_clock::now() + look_interval)) {
-    auto state = worker.source().state();
+    auto state = worker.state();
     shown.update(state.out, options.until_end ? ends.total() : 0);
     if (cannot_go_on(state) || (options.until_end && ends.reached(state)))
       break;
   }
-  worker.source().stop();
+  worker.stop();
 }
 
 } // namespace
@@ -193,13 +195,13 @@ int run_work(const work_options& options) {
   end_watch ends{*access, options, std::move(*marks)};
   caf::actor_system system{cfg};
   caf::actor_ostream::redirect_all(system, "/dev/stderr"); // stdout belongs to the report
-  work_source worker{system, options, std::move(*settings)};
+  auto worker = make_work_source(system, options, std::move(*settings));
   auto cpu = cpu_seconds();
-  if (auto err = worker.source().start())
+  if (auto err = worker->start())
     return fail(err);
-  work_on(worker, ends, stop, options);
-  auto state = worker.source().state();
-  print_report(make_report(state, worker.latency(), cpu_seconds() - cpu), options.common.json);
+  work_on(*worker, ends, stop, options);
+  auto state = worker->state();
+  print_report(make_report(state, worker->latency(), cpu_seconds() - cpu), options.common.json);
   return state.errors.empty() ? exit_ok : exit_failed;
 }
 

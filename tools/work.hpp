@@ -15,9 +15,10 @@ struct work_options {
   std::string group;
   std::string out;                     ///< empty: no output
   std::string mode = "by_key";         ///< by_key, by_partition, unordered
-  std::string processor = "none";      ///< none, compute, blocking, actor, async
+  std::string processor = "none";      ///< none, compute, blocking, actor, async, batch
   bool by_run = false;                 ///< one call for a key's run; compute and blocking
-  int64_t delay_ms = 0;                ///< of blocking and actor
+  std::optional<uint32_t> batch_size;  ///< of batch
+  int64_t delay_ms = 0;                ///< of blocking, actor, async and batch
   int64_t jitter_ms = 0;               ///< up to so much more
   std::optional<uint32_t> concurrency; ///< instead of the preset's
   std::string preset = "standard";
@@ -31,6 +32,8 @@ struct work_options {
   std::string output_order; ///< by_key, by_event, none
   std::string key_turns;    ///< automatic, interleaved, serial
   std::string tag;          ///< of each output's header `by`; empty: no such header
+  bool exactly_once = false;
+  std::string state; ///< change log of the counts per key; empty: nothing is counted
   bool until_end = false;
 };
 

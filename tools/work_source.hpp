@@ -2,40 +2,34 @@
 // what they measure. Handlers of different partitions run at once, so the numbers here are atomic.
 #pragma once
 
-#include "tools/delay_thread.hpp"
 #include "tools/latency_histogram.hpp"
 #include "tools/work.hpp"
 
-#include <keyloom/event_source.hpp>
+#include <keyloom/source_config.hpp>
 
+#include <caf/error.hpp>
 #include <caf/fwd.hpp>
 
-#include <optional>
+#include <memory>
 
 namespace keyloom::tools {
 
 class work_source {
 public:
-  /// `options` must outlive the source.
-  work_source(caf::actor_system& system, const work_options& options, source_config cfg);
+  virtual ~work_source() = default;
 
-  event_source<>& source() { return source_; }
+  virtual caf::error start() = 0;
+  virtual void stop() = 0;
+  virtual source_state state() const = 0;
   const latency_histogram& latency() const { return latency_; }
 
-private:
-  void add_none();
-  void add_compute();
-  void add_blocking();
-  void add_actor(caf::actor_system& system);
-  void add_async();
-  stage_options how() const;
-  outcome finish(context<>& ctx);
-  std::chrono::microseconds delay() const;
-
-  const work_options& options_;
-  std::optional<delay_thread> answers_; // of --processor async
-  event_source<> source_;
+protected:
   latency_histogram latency_;
 };
+
+/// With a store that counts records per key when `options.state` names its change log. `options`
+/// must outlive the source.
+std::unique_ptr<work_source> make_work_source(caf::actor_system& system,
+                                              const work_options& options, source_config cfg);
 
 } // namespace keyloom::tools

@@ -3,6 +3,7 @@
 // outputs and jobs are dropped.
 #pragma once
 
+#include <keyloom/detail/change_recorder.hpp>
 #include <keyloom/detail/turn.hpp>
 
 #include <concepts>
@@ -17,7 +18,11 @@ class context_base {
 public:
   explicit context_base(detail::turn& impl) : turn_(&impl) {}
 
-  /// The record of the event; in a finalizer, too.
+  /// True in the turns of an interjection, which has no record behind it.
+  bool is_interjection() const { return turn_->is_interjection(); }
+
+  /// The record of the event; in a finalizer, too. Of an interjection: without key, value and
+  /// headers, with offset and timestamp -1.
   const record& input() const { return turn_->input(); }
   const std::string& topic() const { return turn_->topic(); }
   int32_t partition() const { return turn_->partition_id(); }
@@ -61,15 +66,32 @@ public:
     return *static_cast<const Store*>(turn_->store());
   }
 
-  /// Applies a change to the store: calls its `apply(change)`. A turn that fails afterwards stops
-  /// the partition, because a store of the user's own cannot undo.
+  /// Changes the store, and with a change log records the change there, in one step:
+  ///   ctx.record_change(ctx.store().set(key, value));     a ready-made store
+  ///   ctx.record_change({.key = k, .value = bytes});      one of your own: calls apply(const
+  ///   change&)
+  /// The entry is made of what the change says now; it leaves with the event's outputs. When the
+  /// turn fails the change is undone if the store can (the ready-made ones do); if not, the
+  /// partition stops. Throws what `apply` throws or returns.
+  void record_change(const change& what) { record_change<const change&>(what); }
+
+  /// The same for what the store's `encode` makes a change of, as the ready-made stores do, with
+  /// the entry's type and headers; or, in a source without a change log, for whatever else the
+  /// store's `apply` takes.
   template <class Change>
-  void record_change(Change&& change) {
+  void record_change(Change&& what, std::string_view type = {},
+                     std::span<const header> headers = {}) {
     static_assert(
-      requires(Store& store) { store.apply(std::forward<Change>(change)); },
+      requires(Store& store) { store.apply(std::forward<Change>(what)); },
       "the store needs a member function apply(change) that takes this change");
-    turn_->store_changes();
-    static_cast<Store*>(turn_->store())->apply(std::forward<Change>(change));
+    auto& store = *static_cast<Store*>(turn_->store_to_change());
+    using plain = std::remove_cvref_t<Change>;
+    if constexpr (detail::encodable<Store, plain> || std::same_as<plain, change>) {
+      detail::record_change(store, turn_->recorder(), std::forward<Change>(what), type, headers);
+    } else {
+      turn_->unrecorded_change();
+      store.apply(std::forward<Change>(what));
+    }
   }
 };
 

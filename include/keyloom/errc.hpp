@@ -3,6 +3,8 @@
 // it. Any thread; values only.
 #pragma once
 
+#include <keyloom/batch_errors.hpp>
+
 #include <caf/default_enum_inspect.hpp>
 #include <caf/error.hpp>
 #include <caf/type_id.hpp>
@@ -62,6 +64,18 @@ enum class errc : uint8_t {
   timed_out,
   /// The broker refused a dead letter.
   dead_letter_refused,
+  /// The executor of a batch threw an exception, or its handler actor had no error for each item.
+  batch_failed,
+  /// The partition is not assigned to this source.
+  not_assigned,
+  /// The partition was handed over, lost or stopped before the interjection was out.
+  given_up,
+  /// A transaction could not be committed.
+  transaction_failed,
+  /// Another process uses the same transactional ids, and has shut this one out.
+  fenced,
+  /// What the group has committed and the change log do not belong together.
+  state_mismatch,
 };
 
 /// The name of `x`, e.g. "topic_missing". `x` must be one of the named values.
@@ -95,5 +109,6 @@ std::string describe(const caf::error& err);
 // keyloom's type ids start at 1000, so that users keep CAF's usual first id (200).
 CAF_BEGIN_TYPE_ID_BLOCK(keyloom_errors, 1000)
   CAF_ADD_TYPE_ID(keyloom_errors, (keyloom::errc))
+  CAF_ADD_TYPE_ID(keyloom_errors, (keyloom::batch_errors))
 CAF_END_TYPE_ID_BLOCK(keyloom_errors)
 CAF_ERROR_CODE_ENUM(keyloom::errc)

@@ -3,10 +3,10 @@
 // (`stage_options`).
 //
 // What is tried again is a call of the user's that changed nothing: a processor's, with the same
-// job, before the finalizer hears of it; and a handler's, whose turn was undone. A finalizer runs
-// once a job, with the last result, so an error that a finalizer returns is final. Meanwhile the
-// key waits (of the job, or, for a handler, of the record), so its order stays; other keys go on.
-// In a stage by_partition the partition's jobs wait, in an unordered one nobody else does.
+// job, before the finalizer hears of it (in a batcher: an item, before the callback); a handler's,
+// whose turn was undone. A finalizer runs once a job, with the last result, so its error is final.
+// Meanwhile the key waits (of the job, or, for a handler, of the record), so its order stays; other
+// keys go on. By_partition the partition's jobs wait, in an unordered stage nobody else does.
 #pragma once
 
 #include <caf/error.hpp>

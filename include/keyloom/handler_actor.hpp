@@ -34,6 +34,7 @@
 #pragma once
 
 #include <keyloom/detail/actor_port.hpp>
+#include <keyloom/detail/batcher_base.hpp>
 #include <keyloom/errc.hpp>
 #include <keyloom/processor.hpp>
 
@@ -49,6 +50,7 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <string>
+#include <vector>
 
 namespace keyloom {
 
@@ -170,6 +172,32 @@ private:
   actor_layout layout_;
 };
 
+template <class Handle, class Item>
+constexpr bool answers_batches() {
+  if constexpr (can_travel<Item, std::vector<Item>>)
+    return answers<Handle, std::vector<Item>, batch_errors>()
+           || answers<Handle, std::vector<Item>, void>();
+  else
+    return false;
+}
+
+/// A batcher's executor that is a handler actor. A dynamically typed one answers batch_errors.
+template <class Executor, class Item>
+struct asking_executor {
+  using handle = typename Executor::handle;
+  static constexpr bool fits = Executor::takes_batches && answers_batches<handle, Item>()
+                               && std::copy_constructible<Item>;
+  using result
+    = std::conditional_t<answers<handle, std::vector<Item>, batch_errors>(), batch_errors, void>;
+  using port_type = typename Executor::template bound<std::vector<Item>, result>;
+
+  explicit asking_executor(Executor executor) : port_(std::move(executor)) {}
+  actor_port* port() { return &port_; }
+
+private:
+  port_type port_;
+};
+
 } // namespace detail
 
 // -- the forms; users call the functions below
@@ -178,6 +206,7 @@ private:
 template <class Factory>
 struct actor_pool_processor {
   static constexpr processor_kind kind = processor_kind::actor;
+  static constexpr bool takes_batches = true;
   template <class Job, class Result>
   using bound = detail::typed_actor_port<actor_pool_processor, Job, Result>;
   using handle = typename detail::made_by<Factory, caf::actor_system&>::type;
@@ -204,6 +233,7 @@ struct actor_pool_processor {
 template <class Factory>
 struct per_key_actor_processor {
   static constexpr processor_kind kind = processor_kind::actor;
+  static constexpr bool takes_batches = false;
   template <class Job, class Result>
   using bound = detail::typed_actor_port<per_key_actor_processor, Job, Result>;
   using handle = typename detail::made_by<Factory, caf::actor_system&, const std::string&>::type;
@@ -230,6 +260,7 @@ struct per_key_actor_processor {
 template <class Handle>
 struct bare_actor_processor {
   static constexpr processor_kind kind = processor_kind::actor;
+  static constexpr bool takes_batches = true;
   template <class Job, class Result>
   using bound = detail::typed_actor_port<bare_actor_processor, Job, Result>;
   using handle = Handle;
@@ -251,6 +282,7 @@ struct bare_actor_processor {
 template <class Handle>
 struct remote_actor_processor {
   static constexpr processor_kind kind = processor_kind::actor;
+  static constexpr bool takes_batches = true;
   template <class Job, class Result>
   using bound = detail::typed_actor_port<remote_actor_processor, Job, Result>;
   using handle = Handle;

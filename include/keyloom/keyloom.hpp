@@ -2,6 +2,8 @@
 // <keyloom/codec/protobuf.hpp>, <keyloom/handler_actor.hpp>, <keyloom/asio.hpp>.
 #pragma once
 
+#include <keyloom/batcher.hpp>
+#include <keyloom/batcher_options.hpp>
 #include <keyloom/codec.hpp>
 #include <keyloom/codec/integer.hpp>
 #include <keyloom/completion.hpp>

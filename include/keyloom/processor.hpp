@@ -27,7 +27,13 @@
 
 namespace keyloom {
 
-enum class processor_kind : uint8_t { compute, blocking, actor, async };
+enum class processor_kind : uint8_t {
+  compute,
+  blocking,
+  actor,
+  async,
+  batch, ///< of a batcher (batcher.hpp), which is a stage of item sets
+};
 
 /// What `by_run` returns.
 template <class Function>

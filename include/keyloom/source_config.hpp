@@ -83,6 +83,31 @@ struct source_config {
   /// How often offsets are committed.
   std::chrono::milliseconds commit_interval{100};
 
+  /// Outputs, offsets and completion maps leave in transactions: after any crash each record is in
+  /// the outputs once, for those who read committed records only. Needs a real broker. Calls to the
+  /// outside may happen again.
+  bool exactly_once = false;
+
+  /// With a store: the topic that its changes are written to, and that it is restored from when a
+  /// partition is assigned. Compacted, with as many partitions as `topic`; created when absent.
+  /// Without it a store begins empty. With exactly_once a store needs it; without, what a crash
+  /// leaves in it may be counted twice, and a process that was thought dead may still write to it.
+  std::string change_log = {};
+
+  /// Each entry of a transaction goes to the change log, for those who read it as a history;
+  /// otherwise the last one of each key.
+  bool full_change_log = false;
+
+  /// With exactly_once: what sets this process apart from all others that run the same source at
+  /// the same time, and stays the same when it is started again: it is in the transactional ids, so
+  /// that a process can end what its predecessor left open. Empty: the host's name, and the lowest
+  /// number that is free on it.
+  std::string instance = {};
+
+  /// With exactly_once: how long the broker lets a transaction stay open. Transactions take
+  /// milliseconds, whatever a job takes.
+  std::chrono::milliseconds transaction_timeout{10'000};
+
   /// Records of one partition that may be taken in and not out; without credit its queue is not
   /// drained, and the records stay with the client.
   uint32_t credit = 5000;
@@ -118,7 +143,7 @@ struct source_config {
 };
 
 /// Where a partition is in its life.
-enum class lifecycle : uint8_t { unassigned, active, draining, stopped };
+enum class lifecycle : uint8_t { unassigned, restoring, active, draining, stopped };
 
 std::string to_string(lifecycle x);
 
@@ -151,23 +176,43 @@ struct stage_state {
   uint64_t actors_evicted = 0; ///< per-key instances ended to make room for other keys
 };
 
+/// One batcher over all partitions, as `event_source::state` saw it; read as a stage's numbers are.
+struct batcher_state {
+  std::string name;
+  uint64_t running = 0;       ///< batches under way
+  uint64_t waiting_items = 0; ///< added, and in no batch yet
+  uint64_t sets = 0;          ///< what events have added and was not called back
+  uint64_t batches = 0;       ///< executed since start
+  uint64_t items = 0;         ///< in them
+  uint64_t largest = 0;       ///< items in the largest one
+  uint64_t retries = 0;       ///< items executed again after an error
+  uint64_t parked = 0;        ///< items that failed and wait to be executed again
+  // Of a batcher with handler actors.
+  uint64_t actors_made = 0;
+  uint64_t actors_alive = 0;
+};
+
 /// A source, as `event_source::state` saw it. Counters run from `start`.
 struct source_state {
   bool running = false;
   std::vector<partition_state> partitions;
-  std::vector<stage_state> stages; ///< in the order they were defined
-  uint64_t records = 0;            ///< taken in
-  uint64_t out = 0;                ///< out: complete, outputs acknowledged
-  uint64_t already_out = 0;        ///< taken in and skipped: out before, as the group's commit said
-  uint64_t skipped = 0;            ///< given up by failure_action::skip
-  uint64_t dead_lettered = 0;      ///< out as dead letters, acknowledged
-  uint64_t retries = 0;            ///< calls made again after an error: handlers and processors
-  uint64_t parked = 0;             ///< events and jobs that failed and wait for their next call
-  uint64_t forwarded = 0;          ///< output records acknowledged
-  uint64_t commits = 0;            ///< commits acknowledged
-  uint64_t in_flight_max = 0;      ///< most records in flight at once
-  uint64_t held_bytes = 0;         ///< of the budget, by all that share it
-  uint64_t held_bytes_max = 0;     ///< most held at once
+  std::vector<stage_state> stages;     ///< in the order they were defined
+  std::vector<batcher_state> batchers; ///< the same
+  uint64_t records = 0;                ///< taken in
+  uint64_t out = 0;                    ///< out: complete, outputs acknowledged
+  uint64_t already_out = 0;   ///< taken in and skipped: out before, as the group's commit said
+  uint64_t skipped = 0;       ///< given up by failure_action::skip
+  uint64_t dead_lettered = 0; ///< out as dead letters, acknowledged
+  uint64_t retries = 0;       ///< calls made again after an error: handlers and processors
+  uint64_t parked = 0;        ///< events and jobs that failed and wait for their next call
+  uint64_t forwarded = 0;     ///< output records acknowledged
+  uint64_t commits = 0;       ///< commits acknowledged
+  uint64_t interjections = 0; ///< begun, scheduled ones and others
+  uint64_t interjections_failed = 0; ///< of them: a turn failed
+  uint64_t interjections_open = 0;   ///< of them: not out
+  uint64_t in_flight_max = 0;        ///< most records in flight at once
+  uint64_t held_bytes = 0;           ///< of the budget, by all that share it
+  uint64_t held_bytes_max = 0;       ///< most held at once
   /// First record taken in and last commit acknowledged, on the steady clock; zero before.
   std::chrono::steady_clock::time_point first_record{};
   std::chrono::steady_clock::time_point last_commit{};

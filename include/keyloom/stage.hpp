@@ -4,6 +4,7 @@
 #pragma once
 
 #include <keyloom/context.hpp>
+#include <keyloom/detail/blank_job.hpp>
 #include <keyloom/detail/run_results.hpp>
 #include <keyloom/detail/stage_base.hpp>
 #include <keyloom/owns_its_data.hpp>
@@ -24,7 +25,7 @@ public:
   /// without one) means no order: the job is a key of its own; an empty key is a key. Returns
   /// `incomplete`, for the turn to return.
   outcome schedule(context_base& ctx, std::string_view key, Job&& job) const {
-    auto& blank = blank_job(ctx.impl(), key);
+    auto& blank = detail::blank_job(ctx.impl(), index_, key);
     fill_(blank, std::move(job));
     return ctx.impl().submit(blank);
   }
@@ -37,7 +38,7 @@ public:
   /// For events that need no work but must not be complete before those jobs, as where finalizers
   /// write the store. Returns `incomplete`, for the turn to return.
   outcome pass(context_base& ctx, std::string_view key) const {
-    auto& blank = blank_job(ctx.impl(), key);
+    auto& blank = detail::blank_job(ctx.impl(), index_, key);
     blank.pass = true;
     return ctx.impl().submit(blank);
   }
@@ -46,23 +47,6 @@ public:
   uint32_t index() const { return index_; }
 
 private:
-  detail::job& blank_job(detail::turn& turn, std::string_view key) const {
-    auto& blank = turn.blank_job(index_);
-    auto& input = turn.input();
-    if (key.data() == input.key.data() && key.size() == input.key.size() && input.has_key()) {
-      blank.key = input.key; // lives as long as the event
-      blank.key_hash = input.key_hash;
-    } else if (key.data() == nullptr) {
-      blank.key = {};
-      blank.key_hash = 0;
-    } else {
-      blank.own_key.assign(key);
-      blank.key = blank.own_key;
-      blank.key_hash = std::hash<std::string_view>{}(key);
-    }
-    return blank;
-  }
-
   uint32_t index_;
   void (*fill_)(detail::job&, Job&&);
 };

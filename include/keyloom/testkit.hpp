@@ -85,6 +85,9 @@ struct test_output : outgoing_record {
 template <class Job, class Result>
 class test_stage;
 
+template <class Item>
+class test_batcher;
+
 /// The part of a kit that does not know the store's type.
 class testkit_base {
 public:
@@ -109,7 +112,13 @@ public:
   template <class Job, class Result>
   test_stage<Job, Result> stage(std::string_view name);
 
-  /// Jobs that are scheduled and not answered, over all stages and partitions.
+  /// The batcher of this name, to look at its batches and answer them. Throws testkit_error for an
+  /// unknown name and for another type than the items it was defined with.
+  template <class Item>
+  test_batcher<Item> batcher(std::string_view name);
+
+  /// Jobs that are scheduled and not answered, over all stages and partitions, and what events have
+  /// added to batchers and was not called back.
   size_t pending() const;
 
   /// Does one thing of those that could happen next, chosen by the seed: calls a processor for a
@@ -125,9 +134,10 @@ public:
 
   // -- time --------------------------------------------------------------------------------------
 
-  /// Lets time pass: commits (every `commit_interval`), deadlines and retries happen when due. Jobs
-  /// that are not answered within their stage's timeout, from the moment on when they may be
-  /// answered, fail with errc::timed_out. Their key goes on, after a blocking call when it returns
+  /// Lets time pass: commits (every `commit_interval`), deadlines, retries and scheduled
+  /// interjections happen when due. Jobs that are not answered within their stage's timeout, from
+  /// the moment on when they may be answered, fail with errc::timed_out. Their key goes on, after a
+  /// blocking call when it returns
   /// (`test_job::answer`, `run`). Late answers count in `state().stages`.
   void advance(std::chrono::milliseconds by);
 
@@ -230,12 +240,17 @@ protected:
   ~testkit_base();
 
   const void* store_of(int32_t partition) const;
+  std::future<caf::error> interject(int32_t partition, detail::interjection_function f);
 
 private:
   template <class, class>
   friend class test_stage;
   template <class, class>
   friend class test_job;
+  template <class>
+  friend class test_batcher;
+  template <class>
+  friend class test_batch;
 
   static caf::error default_refusal();
   uint32_t find_stage(std::string_view name, const std::type_info& job_type) const;
@@ -250,6 +265,14 @@ private:
   void call(const detail::test_job_view& job);
   void die(const detail::test_job_view& job);
   void begin(const detail::test_job_view& job);
+  std::vector<uint64_t> batches_of(uint32_t batcher) const;
+  uint64_t first_batch(uint32_t batcher) const;
+  std::span<detail::batch_entry* const> items_of(uint64_t batch) const;
+  void batch_executed(uint64_t batch, const caf::error& reason);
+  void execute_batch(uint64_t batch);
+  void play_batches(uint32_t batcher,
+                    std::function<void(std::span<detail::batch_entry* const>)> executor);
+  batcher_state state_of_batcher(uint32_t batcher) const;
 
   std::unique_ptr<rig::session> session_;
   int exceptions_;
@@ -368,12 +391,108 @@ test_stage<Job, Result> testkit_base::stage(std::string_view name) {
   return {*this, find_stage(name, typeid(detail::typed_job<Job, Result>))};
 }
 
+/// A batch under way: it has left, and is executed. A handle, as a test_job is.
+template <class Item>
+class test_batch {
+public:
+  test_batch(testkit_base& kit, uint64_t id) : kit_(&kit), id_(id) {}
+
+  /// To look at, and to set errors and user data of, before it is answered.
+  batch<Item> items() const { return batch<Item>{kit_->items_of(id_)}; }
+
+  /// Copies of the items' values, in order.
+  std::vector<Item> values() const {
+    std::vector<Item> result;
+    for (auto& each : items())
+      result.push_back(each.value);
+    return result;
+  }
+
+  std::vector<std::string> keys() const {
+    std::vector<std::string> result;
+    for (auto& each : items())
+      result.emplace_back(each.key);
+    return result;
+  }
+
+  /// It has been executed: well, but for the items whose error was set. Callbacks run before this
+  /// returns.
+  void answer() const { kit_->batch_executed(id_, {}); }
+
+  /// The executor failed: this is the error of all items that have none.
+  void fail(caf::error reason) const { kit_->batch_executed(id_, reason); }
+
+  /// Calls the batcher's own function, or what `answer_with` was given.
+  void run() const { kit_->execute_batch(id_); }
+
+private:
+  testkit_base* kit_;
+  uint64_t id_;
+};
+
+/// The batches of one batcher, over all partitions.
+template <class Item>
+class test_batcher {
+public:
+  test_batcher(testkit_base& kit, uint32_t index) : kit_(&kit), index_(index) {}
+
+  /// Those under way, in the order they left; they may be answered in any order. With a delay they
+  /// leave when it has passed: `testkit::advance`.
+  std::vector<test_batch<Item>> batches() const {
+    std::vector<test_batch<Item>> result;
+    for (auto id : kit_->batches_of(index_))
+      result.emplace_back(*kit_, id);
+    return result;
+  }
+
+  /// The first of them. Throws testkit_error when there is none.
+  test_batch<Item> next() const { return {*kit_, kit_->first_batch(index_)}; }
+
+  /// Items that are in no batch yet.
+  size_t waiting_items() const { return kit_->state_of_batcher(index_).waiting_items; }
+
+  /// From now on `run` and `step` call `f(batch<Item>&)` instead of the executor; what it throws
+  /// fails the batch. For a handler actor there must be one.
+  void answer_with(std::function<void(batch<Item>&)> f) const {
+    kit_->play_batches(index_, [f = std::move(f)](std::span<detail::batch_entry* const> items) {
+      batch<Item> all{items};
+      f(all);
+    });
+  }
+
+private:
+  testkit_base* kit_;
+  uint32_t index_;
+};
+
+template <class Item>
+test_batcher<Item> testkit_base::batcher(std::string_view name) {
+  return {*this, find_stage(name, typeid(detail::item_set<Item>))};
+}
+
 template <class Store>
 class testkit : public testkit_base {
 public:
   /// Throws testkit_error when the source's settings would not let it start.
   explicit testkit(event_source<Store>& source, const testkit_options& options = {})
     : testkit_base(source.impl(), options) {}
+
+  /// As event_source::interject: runs `f(context<Store>&) -> outcome` before this returns. The
+  /// future is ready when it is out, has failed, or was given up.
+  template <class Function>
+  std::future<caf::error> interject(int32_t partition, Function f) {
+    return testkit_base::interject(partition, detail::interjecting<Store>(std::move(f)));
+  }
+
+  /// As event_source::interject_all: in every assigned partition; a future for each, in their
+  /// order.
+  template <class Function>
+  std::vector<std::future<caf::error>> interject_all(Function f) {
+    std::vector<std::future<caf::error>> result;
+    for (auto& each : state().partitions)
+      result.push_back(interject(each.partition, f));
+    return result;
+  }
 
   /// The store of an assigned partition.
   const Store& store(int32_t partition = 0) const {

@@ -17,6 +17,7 @@ constexpr std::string_view prefix = "keyloom:1:";
 constexpr uint8_t has_topic = 1;
 constexpr uint8_t has_runs = 2;
 constexpr uint8_t has_bitmap = 4;
+constexpr uint8_t has_mark = 8;
 
 void put_varint(std::string& to, uint64_t value) {
   for (; value >= 0x80; value >>= 7)
@@ -37,6 +38,27 @@ bool take_varint(std::string_view& from, uint64_t& value) {
       return shift == 0 || byte != 0; // a number has one spelling
   }
   return false;
+}
+
+void put_mark(std::string& to, const commit_mark& mark) {
+  for (unsigned shift = 0; shift < 64; shift += 8)
+    to += static_cast<char>(mark.owner >> shift & 0xff);
+  put_varint(to, mark.number);
+  put_varint(to, static_cast<uint64_t>(mark.log_end + 1));
+}
+
+bool take_mark(std::string_view& from, commit_mark& mark) {
+  if (from.size() < sizeof mark.owner)
+    return false;
+  for (unsigned shift = 0; shift < 64; shift += 8) {
+    mark.owner |= static_cast<uint64_t>(static_cast<uint8_t>(from.front())) << shift;
+    from.remove_prefix(1);
+  }
+  uint64_t behind_end = 0;
+  if (!take_varint(from, mark.number) || !take_varint(from, behind_end))
+    return false;
+  mark.log_end = static_cast<int64_t>(behind_end) - 1;
+  return true;
 }
 
 /// Bytes, and how far they reach: the end of the last run they name.
@@ -123,7 +145,9 @@ bool read(std::string_view from, int64_t committed, completion_map& map) {
     std::copy_n(from.begin(), topic.size(), topic.begin());
     from.remove_prefix(topic.size());
   }
-  switch (flags & ~has_topic) {
+  if ((flags & has_mark) != 0 && !take_mark(from, map.mark.emplace()))
+    return false;
+  switch (flags & ~(has_topic | has_mark)) {
     case 0:
       return from.empty();
     case has_runs:
@@ -150,6 +174,8 @@ std::string encode(const completion_map& map, int64_t committed, size_t limit) {
   std::string bytes(1, '\0');
   if (map.topic)
     bytes.append(map.topic->begin(), map.topic->end());
+  if (map.mark)
+    put_mark(bytes, *map.mark);
   if (room < bytes.size())
     return {};
   room -= bytes.size();
@@ -158,9 +184,9 @@ std::string encode(const completion_map& map, int64_t committed, size_t limit) {
   auto shorter = bitmap.reach > runs.reach
                  || (bitmap.reach == runs.reach && bitmap.bytes.size() < runs.bytes.size());
   auto& chosen = shorter ? bitmap : runs;
-  if (!map.topic && chosen.bytes.empty())
+  if (!map.topic && !map.mark && chosen.bytes.empty())
     return {};
-  auto flags = map.topic ? has_topic : 0;
+  auto flags = (map.topic ? has_topic : 0) | (map.mark ? has_mark : 0);
   if (!chosen.bytes.empty())
     flags |= shorter ? has_bitmap : has_runs;
   bytes[0] = static_cast<char>(flags);

@@ -1,7 +1,7 @@
 // What a commit says beside its offset: which later offsets are out, too, so that their records are
 // not worked on again after a crash or a hand-over. It travels in the commit's metadata:
 //
-//   keyloom:1:<sealed text of>  flags | topic id, 16 bytes | runs or bitmap
+//   keyloom:1:<sealed text of>  flags | topic id, 16 bytes | mark | runs or bitmap
 //
 // Text, because Kafka's metadata is a string: clients in Java read it as UTF-8 and write back what
 // they made of it, and people print it. The number is the version; what a later one looks like is
@@ -40,10 +40,23 @@ struct progress {
   std::vector<offset_run> beyond = {}; ///< ascending, none empty, none touching the next
 };
 
+/// Tells a transaction's commit from every other, so that one whose outcome is not known can be
+/// looked up in the group, and says how far its owner has written the change log.
+struct commit_mark {
+  uint64_t owner = 0;   ///< of an assignment, by chance
+  uint64_t number = 0;  ///< of its commits
+  int64_t log_end = -1; ///< the change log ends here or later; -1: there is none
+  bool operator==(const commit_mark&) const = default;
+};
+
+/// Most bytes of a mark, before it is made text.
+constexpr size_t mark_bytes = 26;
+
 struct completion_map {
   std::optional<topic_id> topic; ///< the topic that was read, where the broker told
   /// Out beyond the committed offset, as in progress.
   std::vector<offset_run> out;
+  std::optional<commit_mark> mark = {}; ///< under exactly once
   bool operator==(const completion_map&) const = default;
 };
 

@@ -40,6 +40,12 @@ constexpr std::array names{
   named{errc::completion_dropped, "completion_dropped"},
   named{errc::timed_out, "timed_out"},
   named{errc::dead_letter_refused, "dead_letter_refused"},
+  named{errc::batch_failed, "batch_failed"},
+  named{errc::not_assigned, "not_assigned"},
+  named{errc::given_up, "given_up"},
+  named{errc::transaction_failed, "transaction_failed"},
+  named{errc::fenced, "fenced"},
+  named{errc::state_mismatch, "state_mismatch"},
 };
 
 } // namespace

@@ -1,5 +1,7 @@
-// An event: a record while it is being worked on. Made when its handler is called or has to wait,
-// gone when it is out. One thread: its partition's.
+// An event: a record, or an interjection, while it is being worked on. Made when its handler is
+// called or has to wait, gone when it is out. An interjection has no record: its place among the
+// others is its sequence, and the tracker, which counts offsets, does not know it. One thread: its
+// partition's.
 #pragma once
 
 #include "runtime/core/tracker.hpp"
@@ -10,12 +12,23 @@
 namespace keyloom::core {
 
 class work_memory;
+struct held_event;
 struct key_chain;
+struct interjection;
+
+/// What the turns of an interjection see as their record.
+inline const keyloom::record no_record{.key = {},
+                                       .value = {},
+                                       .headers = {},
+                                       .offset = -1,
+                                       .timestamp_ms = -1};
 
 struct event {
   record_batch_ptr batch; ///< keeps the record's memory; once `copied`, the record alone
-  tracker::open_batch* home = nullptr;
-  uint32_t index = 0; ///< of the record in the batch it came with
+  tracker::open_batch* home = nullptr; ///< null for an interjection
+  interjection* interjected = nullptr; ///< null for a record
+  uint32_t index = 0;                  ///< of the record in the batch it came with
+  uint64_t sequence = 0;               ///< given by the order gate; without gaps, unlike offsets
 
   uint32_t open_jobs = 0;      ///< jobs whose finalizers have not run
   uint32_t unacknowledged = 0; ///< outputs handed to the producer and not reported
@@ -30,13 +43,15 @@ struct event {
   std::vector<outgoing_record> outputs; ///< of turns that ended well
   uint32_t next_output = 0;             ///< the first one the producer does not have yet
   int64_t output_bytes = 0;             ///< held in the partition's account for `outputs`
+  held_event* held = nullptr;           ///< its place in the output gate, under exactly once
   key_chain* chain = nullptr;           ///< events of the same key, while order matters
   event* next_in_chain = nullptr;
   work_memory* memory = nullptr;
   event* next_free = nullptr;
 
-  const keyloom::record& record() const { return batch->records()[copied ? 0 : index]; }
-  uint64_t sequence() const { return home->first_sequence + index; }
+  const keyloom::record& record() const {
+    return interjected == nullptr ? batch->records()[copied ? 0 : index] : no_record;
+  }
 };
 
 } // namespace keyloom::core

@@ -27,6 +27,17 @@ struct stage_meter {
   std::atomic<uint64_t> actors_evicted{0};
 };
 
+/// Of one batcher, over all partitions, beside what it has as a stage.
+struct batcher_meter {
+  std::atomic<uint64_t> running{0};       ///< batches
+  std::atomic<uint64_t> waiting_items{0}; ///< in no batch
+  std::atomic<uint64_t> batches{0};       ///< executed
+  std::atomic<uint64_t> items{0};         ///< in them
+  std::atomic<uint64_t> retries{0};       ///< items executed again
+  std::atomic<uint64_t> parked{0};        ///< items that wait for that
+  std::atomic<uint64_t> largest{0};
+};
+
 /// Of one source.
 struct source_meter {
   std::atomic<uint64_t> records{0};
@@ -37,6 +48,9 @@ struct source_meter {
   std::atomic<uint64_t> retries{0}; ///< of handlers
   std::atomic<int64_t> parked{0};   ///< events whose handlers are to be called again
   std::atomic<uint64_t> forwarded{0};
+  std::atomic<uint64_t> interjections{0};        ///< begun
+  std::atomic<uint64_t> interjections_failed{0}; ///< of them
+  std::atomic<int64_t> interjections_open{0};    ///< of them: not out
   std::atomic<uint64_t> commits{0};
   std::atomic<int64_t> in_flight{0};
   std::atomic<int64_t> in_flight_max{0};
@@ -60,6 +74,14 @@ struct partition_meter {
   std::atomic<bool> beyond{
     false}; ///< something is out beyond `committable`: a map is worth asking for
   std::atomic<int64_t> committed{-1};
+  /// Batches of the change log that are on their way to the store, and the entries that came.
+  std::atomic<int> restoring_batches{0};
+  std::atomic<uint64_t> restored_entries{0};
+  std::atomic<uint64_t> restored_bytes{0};
+  std::atomic<int64_t> to_restore{0}; ///< offsets of the change log that are left
+  std::atomic<bool> sendable{false};  ///< under exactly once: something waits for a transaction
+  /// On the steady clock, when the interjection began that is under way for longest; 0: none is.
+  std::atomic<std::chrono::steady_clock::rep> interjecting_since{0};
   std::atomic<lifecycle> state{lifecycle::unassigned};
 
   /// Records the poller hands on at once. It waits until there is credit for that many, because a

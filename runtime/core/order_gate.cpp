@@ -3,6 +3,7 @@
 namespace keyloom::core {
 
 bool order_gate::enter(event& ev, steady_time now) {
+  ev.sequence = next_sequence_++;
   auto& rec = ev.record();
   if (chains_.empty() || !rec.has_key())
     return true;
@@ -147,24 +148,14 @@ void order_gate::release(event& ev, permits& out) {
     out.released.push_back(&ev);
     return;
   }
-  place_of(ev.sequence()) = &ev;
-  for (; !in_sequence_.empty() && in_sequence_.front(); ++next_release_) {
-    if (auto* next = *in_sequence_.front())
-      out.released.push_back(next);
-    in_sequence_.pop_front();
-  }
-}
-
-void order_gate::pass_over(uint64_t sequence) {
-  if (cfg_.order == output_order::by_event)
-    place_of(sequence) = nullptr;
-}
-
-std::optional<event*>& order_gate::place_of(uint64_t sequence) {
-  auto place = sequence - next_release_;
+  auto place = ev.sequence - next_release_;
   if (place >= in_sequence_.size())
     in_sequence_.resize(place + 1);
-  return in_sequence_[place];
+  in_sequence_[place] = &ev;
+  for (; !in_sequence_.empty() && in_sequence_.front() != nullptr; ++next_release_) {
+    out.released.push_back(in_sequence_.front());
+    in_sequence_.pop_front();
+  }
 }
 
 key_chain& order_gate::make_chain(const record& rec, steady_time now) {

@@ -15,8 +15,8 @@
 // settings, and no other handler of its key runs meanwhile.
 //
 // Release. by_key: when an event leaves its chain. by_event: then, and not before all events of
-// lower sequence. none: when complete. Events without a key have no chain. One thread: the
-// partition's.
+// lower sequence. none: when complete. Events without a key, interjections among them, have no
+// chain. One thread: the partition's.
 #pragma once
 
 #include "runtime/core/event.hpp"
@@ -63,13 +63,9 @@ public:
 
   explicit order_gate(settings cfg) : cfg_(cfg) {}
 
-  /// Asks for the turn of a new event, in sequence. False: it waits here and comes out as
-  /// `runnable`.
+  /// Asks for the turn of a new event, which gets the next sequence. False: it waits here and comes
+  /// out as `runnable`.
   bool enter(event& ev, steady_time now);
-
-  /// The event of this sequence, which comes after all before it, needs no turn: nothing waits for
-  /// it.
-  void pass_over(uint64_t sequence);
 
   /// The event's handler ran and did not complete it: later events of its key stand behind it.
   void hold(event& ev, steady_time now);
@@ -86,6 +82,11 @@ public:
   /// The event is complete. Adds what may go on to `out`.
   void completed(event& ev, steady_time now, permits& out);
 
+  /// by_event: the complete event waits for one of lower sequence.
+  bool holds_back(const event& ev) const {
+    return cfg_.order == output_order::by_event && ev.sequence >= next_release_;
+  }
+
   /// Keys with events that are not released.
   size_t keys() const { return chains_.size(); }
 
@@ -97,7 +98,6 @@ private:
   void leave_chain(event& ev, steady_time now, permits& out);
   void let_waiting_run(key_chain& chain, steady_time now, permits& out);
   void release(event& ev, permits& out);
-  std::optional<event*>& place_of(uint64_t sequence);
   key_chain& make_chain(const record& rec, steady_time now);
   void drop_chain(key_chain& chain);
 
@@ -105,9 +105,9 @@ private:
   key_table<key_chain> chains_;
   std::deque<key_chain> storage_;
   std::vector<key_chain*> free_;
-  /// by_event: complete events, from next_release_ on; empty: not yet; null: passed over.
-  std::deque<std::optional<event*>> in_sequence_;
+  std::deque<event*> in_sequence_; ///< by_event: complete events, from next_release_ on, or null
   uint64_t next_release_ = 0;
+  uint64_t next_sequence_ = 0;
 };
 
 } // namespace keyloom::core

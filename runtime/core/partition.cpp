@@ -30,13 +30,23 @@ order_gate::settings gate_settings(const plan& source) {
   return {cfg.output_order, source.serial(), cfg.chain_limit, cfg.chain_time};
 }
 
+std::unique_ptr<output_gate> make_output_gate(const plan& source, const detail::store_port* store,
+                                              progress start) {
+  output_gate::settings settings{.order = source.config.output_order};
+  if (store != nullptr)
+    settings.scope = store->scope();
+  settings.map_room -= mark_bytes;
+  return std::make_unique<output_gate>(settings, std::move(start));
+}
+
 } // namespace
 
 partition::partition(std::string topic, int32_t number, progress start, shared common,
                      partition_meter& meter, ports out)
   : topic_(std::move(topic)), number_(number), common_(std::move(common)), meter_(meter), out_(out),
-    memory_(caf::make_counted<work_memory>(common_.source)),
-    tracker_(start.offset, std::move(start.beyond)), gate_(gate_settings(*common_.source)),
+    memory_(caf::make_counted<work_memory>(common_.source)), tracker_(start.offset, start.beyond),
+    gate_(gate_settings(*common_.source)), start_(start),
+    interjections_(common_.source->interjections, common_.seed + static_cast<uint64_t>(number)),
     random_(
       static_cast<std::minstd_rand::result_type>(common_.seed + static_cast<uint64_t>(number))) {
   auto& stages = common_.source->stages;
@@ -49,22 +59,73 @@ partition::partition(std::string topic, int32_t number, progress start, shared c
   meter_.beyond = tracker_.has_beyond();
 }
 
-void partition::open() {
+/// False: its factory threw, and the partition has stopped.
+bool partition::make_store() {
   auto failed = [this](const std::string& what) {
     stop(caf::make_error(errc::handler_failed, "topic " + topic_ + ", partition "
                                                  + std::to_string(number_)
                                                  + ": the store's factory threw" + what));
+    return false;
   };
   try {
-    if (common_.source->make_store)
+    if (!store_ && common_.source->make_store)
       store_ = common_.source->make_store(topic_, number_);
-    set_state(lifecycle::active);
-    meter_.open = true;
+    if (store_ && !store_turns_)
+      store_turns_.emplace(*store_);
+    if (!exact_ && common_.source->config.exactly_once)
+      exact_ = make_output_gate(*common_.source, store_.get(), std::move(start_));
+    return true;
   } catch (const std::exception& ex) {
-    failed(std::string{": "} + ex.what());
+    return failed(std::string{": "} + ex.what());
   } catch (...) {
-    failed(" something that is no std::exception");
+    return failed(" something that is no std::exception");
   }
+}
+
+void partition::begin_restore() {
+  set_state(lifecycle::restoring);
+  if (!make_store())
+    return;
+  auto reason = store_->begin_restore();
+  if (!store_->restorable())
+    reason = caf::make_error(errc::bad_config,
+                             "a source with a change log needs a store with apply(const "
+                             "keyloom::change&), which this one has not");
+  if (reason)
+    stop(std::move(reason));
+}
+
+void partition::restore(const record_batch& entries) {
+  if (state_ != lifecycle::restoring)
+    return;
+  for (auto& rec : entries.records()) {
+    change what{rec.key, std::nullopt, rec.type().value_or(std::string_view{}), rec.headers};
+    if (rec.has_value())
+      what.value = rec.value;
+    if (auto reason = store_->apply(what)) {
+      stop(caf::make_error(errc::store_damaged,
+                           "topic " + topic_ + ", partition " + std::to_string(number_)
+                             + ": the store does not take the entry at offset "
+                             + std::to_string(rec.offset) + " of its change log "
+                             + common_.source->config.change_log + ": " + describe(reason)));
+      return;
+    }
+  }
+}
+
+void partition::restored() {
+  if (state_ != lifecycle::restoring)
+    return;
+  if (auto reason = store_->restored())
+    stop(std::move(reason));
+}
+
+void partition::open() {
+  if (stopped() || !make_store())
+    return;
+  set_state(lifecycle::active);
+  meter_.open = true;
+  open_interjections();
 }
 
 void partition::take(record_batch_ptr batch) {
@@ -91,25 +152,21 @@ void partition::to_backlog(record_batch_ptr batch) {
   auto count = static_cast<uint32_t>(batch->records().size());
   if (tracker_.inherits())
     skip_inherited(home, batch);
-  else if (count > 0)
+  else if (count > 0 || exact_)
     backlog_.push_back({&home, std::move(batch), 0, count});
 }
 
 void partition::skip_inherited(tracker::open_batch& home, const record_batch_ptr& batch) {
   auto count = static_cast<uint32_t>(batch->records().size());
-  auto first_sequence = tracker_.next_sequence() - count;
   uint32_t next = 0;
-  auto skip_to = [&](uint32_t index) {
-    already_out_count_ += index - next;
-    for (; next < index; ++next)
-      gate_.pass_over(first_sequence + next);
-  };
   for (auto [begin, end] : tracker_.skip_inherited(home, *batch)) {
-    skip_to(begin);
-    backlog_.push_back({&home, batch, begin, end});
+    already_out_count_ += begin - next;
+    backlog_.push_back({&home, batch, begin, end, begin - next});
     next = end;
   }
-  skip_to(count);
+  already_out_count_ += count - next;
+  if (exact_)
+    backlog_.push_back({&home, batch, count, count, count - next});
 }
 
 void partition::finished(run&& part) {
@@ -173,11 +230,16 @@ void partition::limits_changed() {
 void partition::begin_drain() {
   meter_.open = false;
   backlog_.clear();
-  if (state_ == lifecycle::active)
-    set_state(lifecycle::draining);
+  if (state_ != lifecycle::active)
+    return;
+  set_state(lifecycle::draining);
+  drop_waiting_interjections();
 }
 
 bool partition::drained() const {
+  if (exact_ && !nothing_commits_
+      && (exact_->uncommitted() > 0 || (!stopped() && exact_->has_next())))
+    return false;
   return waiting_acks_ == 0 && (stopped() || open_jobs_ == standing_jobs());
 }
 
@@ -190,7 +252,9 @@ void partition::give_up() {
   for (auto& stage : stages_)
     stage.give_up();
   forget_parked();
+  give_up_interjections();
   held_outputs_ = 0;
+  held_items_ = 0;
   tell_account();
   if (meter_.account)
     meter_.account->close();
@@ -200,7 +264,7 @@ void partition::give_up() {
 }
 
 void partition::take_backlog_in() {
-  while (!backlog_.empty() && takes_in()) {
+  while (takes_in() && next_in_backlog()) {
     auto& from = backlog_.front();
     auto& ev = memory_->make_event();
     ev.home = from.home;
@@ -208,14 +272,74 @@ void partition::take_backlog_in() {
     if (from.next < from.end) {
       ev.batch = from.batch;
     } else {
-      ev.batch = std::move(from.batch);
-      backlog_.pop_front();
+      ev.batch = exact_ ? from.batch : std::move(from.batch);
+      if (!exact_)
+        backlog_.pop_front();
+    }
+    if (exact_) {
+      auto& rec = ev.record();
+      ev.held = &exact_->admit(ev, rec.offset,
+                               rec.has_key() ? std::optional{rec.key_hash} : std::nullopt);
     }
     if (gate_.enter(ev, now_))
       handle(ev);
   }
   for (auto& stage : stages_)
     stage.flush();
+}
+
+/// Whether there is a record whose handler was not considered. What stands before it is told to the
+/// output gate, which hears of all records in their order.
+bool partition::next_in_backlog() {
+  for (; !backlog_.empty(); backlog_.pop_front()) {
+    auto& from = backlog_.front();
+    if (exact_)
+      pass_over(from);
+    from.passed = 0;
+    if (from.next < from.end)
+      return true;
+    if (exact_ && (backlog_.size() == 1 || backlog_[1].batch != from.batch))
+      exact_->moved_to(from.batch->next_offset());
+  }
+  return false;
+}
+
+void partition::pass_over(const backlog_batch& from) {
+  auto& records = from.batch->records();
+  for (auto i = from.next - from.passed; from.passed > 0 && i < from.next; ++i)
+    exact_->pass_over(records[i].offset);
+}
+
+const output_gate::transaction* partition::next_transaction(bool bare) {
+  if (!exact_ || stopped() || given_up())
+    return nullptr;
+  const auto* result = exact_->next(bare);
+  settle();
+  return result;
+}
+
+void partition::committed(uint64_t number) {
+  if (given_up())
+    return;
+  now_ = out_.clock.now();
+  const auto* which = exact_->oldest_sent();
+  if (which == nullptr || which->number != number)
+    return;
+  for (auto* ev : which->events)
+    out(*ev);
+  for (auto* changes : which->changes)
+    store_turns_->recycle(*changes);
+  exact_->committed(number);
+  take_backlog_in();
+  settle();
+}
+
+void partition::refused(const caf::error& reason) {
+  nothing_commits_ = true;
+  stop(caf::make_error(errc::produce_failed,
+                       "topic " + topic_ + ", partition " + std::to_string(number_)
+                         + ": a record of its transaction was refused: " + describe(reason)
+                         + "; nothing of the transaction is in, its events will come again"));
 }
 
 bool partition::takes_in() const {
@@ -228,6 +352,8 @@ bool partition::takes_in() const {
 
 void partition::complete(event& ev) {
   gate_.completed(ev, now_, permits_);
+  if (exact_)
+    exact_->complete(*ev.held);
   go_on();
 }
 
@@ -251,6 +377,8 @@ void partition::go_on() {
 }
 
 void partition::release(event& ev) {
+  if (exact_) // it leaves in a transaction
+    return;
   ++waiting_acks_;
   if (ev.outputs.empty())
     out(ev);
@@ -307,11 +435,19 @@ void partition::refuse(event& ev, const caf::error& reason) {
 
 void partition::out(event& ev) {
   held_outputs_ -= ev.output_bytes;
-  tracker_.out(*ev.home, ev.index, ev.copied);
-  ++out_count_;
-  dead_lettered_count_ += ev.dead_letter ? 1 : 0;
-  --waiting_acks_;
+  if (exact_)
+    forwarded_count_ += ev.outputs.size();
+  else
+    --waiting_acks_;
+  auto* interjected = ev.interjected;
+  if (interjected == nullptr) {
+    tracker_.out(*ev.home, ev.index, ev.copied);
+    ++out_count_;
+    dead_lettered_count_ += ev.dead_letter ? 1 : 0;
+  }
   memory_->recycle(ev);
+  if (interjected != nullptr)
+    end_interjection(*interjected);
 }
 
 void partition::stop(caf::error reason) {
@@ -330,6 +466,7 @@ void partition::stop(caf::error reason) {
   for (auto& stage : stages_) // jobs that are dropped now never come back
     stage.give_up();
   forget_parked();
+  interjections_.fail_asked(errc::given_up, "the partition stopped: " + stop_reason_);
   out_.incidents.stopped(reason);
 }
 
@@ -348,7 +485,8 @@ void partition::keep_outputs(event& ev) {
 }
 
 void partition::tell_account() {
-  auto more = held_outputs_ - std::exchange(held_in_account_, held_outputs_);
+  auto held = held_outputs_ + held_items_;
+  auto more = held - std::exchange(held_in_account_, held);
   if (!meter_.account || more == 0)
     return;
   if (more > 0)
@@ -377,6 +515,8 @@ void partition::settle() {
   meter_.window.store(static_cast<int64_t>(tracker_.window()), std::memory_order_relaxed);
   meter_.committable.store(tracker_.committable(), std::memory_order_release);
   meter_.beyond.store(tracker_.has_beyond(), std::memory_order_relaxed);
+  if (exact_)
+    meter_.sendable.store(!stopped() && exact_->has_next(), std::memory_order_relaxed);
   if (out_count_ == 0 && already_out_count_ == 0)
     return;
   totals.out.fetch_add(out_count_, std::memory_order_relaxed);

@@ -9,12 +9,18 @@
 // is complete; the gate says when it is released; its outputs go to the producer and are
 // acknowledged through `delivered`; then it is out.
 //
+// Under exactly once complete events go to the output gate instead, which says what the next
+// transaction holds (`next_transaction`); they are out when it is `committed`.
+//
 // A turn is atomic: outputs and jobs are kept aside while it runs and dropped when it fails.
 #pragma once
 
+#include "runtime/core/interjection_desk.hpp"
+#include "runtime/core/output_gate.hpp"
 #include "runtime/core/parked_work.hpp"
 #include "runtime/core/stage_queue.hpp"
 #include "runtime/core/stall_watch.hpp"
+#include "runtime/core/store_turns.hpp"
 
 #include <random>
 #include <span>
@@ -43,7 +49,7 @@ public:
     source_meter& totals;
     std::span<stage_meter> stages;
     bool lanes_in_order = true; ///< see stage_queue
-    uint64_t seed = 0;          ///< of the jitter between retries
+    uint64_t seed = 0;          ///< of the jitter of retries and interjections
   };
 
   /// Starts at `start.offset`, -1: at the earliest record; what is `beyond` it comes already out.
@@ -53,7 +59,16 @@ public:
   /// Whoever still works for it drops its results.
   ~partition() { memory_->give_up(); }
 
-  /// Makes the store and lets the poller take records in.
+  /// Makes the store, to be restored from its change log before the partition opens.
+  void begin_restore();
+
+  /// Entries of the change log, in their order.
+  void restore(const record_batch& entries);
+
+  /// All entries came.
+  void restored();
+
+  /// Makes the store, where it was not restored, and lets the poller take records in.
   void open();
 
   /// New records, or a position that moved on. The poller counted the records in the meter already.
@@ -71,6 +86,19 @@ public:
   /// Tries again what the producer's queue had no room for.
   void retry_unsent();
 
+  /// Under exactly once: what is to be sent next, valid until it is committed; null when nothing
+  /// may leave. `bare`: one without events will do when the offset moved.
+  const output_gate::transaction* next_transaction(bool bare);
+
+  /// The oldest transaction that `next_transaction` gave out is in.
+  void committed(uint64_t number);
+
+  /// No transaction of it that is not committed will be.
+  void nothing_commits() { nothing_commits_ = true; }
+
+  /// A record of a transaction was refused: it stops, and nothing more of it will be committed.
+  void refused(const caf::error& reason);
+
   /// Calls again what failed and is due.
   void retry_due();
 
@@ -79,6 +107,16 @@ public:
 
   /// Takes in what the stages' limits allow now.
   void limits_changed();
+
+  /// Runs the scheduled interjections that are due.
+  void tick();
+
+  /// When `tick` has something to do next; none while nothing may run.
+  std::optional<steady_time> next_tick() const;
+
+  /// Runs what somebody asks for, now, or when the partition opens. It is answered when it is out,
+  /// when it fails, or when it cannot get out any more.
+  void interject(detail::asked_interjection_ptr what);
 
   /// Stops the partition for good: nothing more is taken in or released; what is with the producer
   /// may get out.
@@ -98,8 +136,11 @@ public:
 
   int64_t committable() { return tracker_.committable(); }
 
-  /// The oldest event that is not out, and what it waits for; none when all are out.
+  /// The oldest record that is not out, and what it waits for; none when all are out.
   std::optional<standing_event> oldest_event();
+
+  /// The interjection that is under way for longest, and what it waits for.
+  std::optional<standing_event> oldest_interjection() const;
 
   /// Offset and map as one pair that is true (I2). Costs as `tracker::beyond` says.
   progress reached() { return {tracker_.committable(), tracker_.beyond()}; }
@@ -110,19 +151,25 @@ public:
   bool stops_source() const { return stops_source_; }
   const std::string& stop_reason() const { return stop_reason_; }
   const work_memory_ptr& memory() const { return memory_; }
+  /// Keeps the changes of a transaction; null without a store.
+  std::shared_ptr<const void> kept_changes() const {
+    return store_turns_ ? store_turns_->kept() : nullptr;
+  }
   /// For tests that look at it; null before `open` and in a source without one.
-  const void* store_object() const { return store_.get(); }
+  const void* store_object() const { return store_ ? store_->object() : nullptr; }
 
 private:
   struct backlog_batch {
     tracker::open_batch* home;
     record_batch_ptr batch;
-    uint32_t next = 0; ///< index of the first record whose handler was not considered yet
-    uint32_t end = 0;  ///< behind the last one
+    uint32_t next = 0;   ///< index of the first record whose handler was not considered yet
+    uint32_t end = 0;    ///< behind the last one
+    uint32_t passed = 0; ///< under exactly once: records before `next` that came already out
   };
 
   // -- detail::turn ------------------------------------------------------------------------------
   const record& input() const override { return current_->record(); }
+  bool is_interjection() const override { return current_->interjected != nullptr; }
   const std::string& topic() const override { return topic_; }
   int32_t partition_id() const override { return number_; }
   std::chrono::system_clock::time_point now() const override { return out_.clock.wall_now(); }
@@ -130,10 +177,13 @@ private:
   detail::job& blank_job(uint32_t stage) override;
   outcome submit(detail::job& filled) override;
   job_completion job_complete(std::function<outcome(detail::turn&)> finalizer) override;
-  void* store() override { return store_.get(); }
-  void store_changes() override { store_changed_ = true; }
+  void* store() override;
+  void* store_to_change() override;
+  detail::change_recorder& recorder() override { return *store_turns_; }
+  void unrecorded_change() override;
 
   // -- turns (partition_turns.cpp) ---------------------------------------------------------------
+  void begin_turn(event& ev);
   void handle(event& ev);
   outcome call_handler(const record& rec);
   outcome call_finalizer(detail::job& j);
@@ -142,10 +192,24 @@ private:
   void end_turn(event& ev, outcome result, const detail::job* j);
   void keep_turn(event& ev);
   void undo_turn();
+  void keep_changes(event& ev);
+  void log_changes(turn_changes& changes);
   caf::error located(const event& ev, const detail::job* j, const caf::error& reason) const;
 
+  // -- interjections (partition_interjections.cpp) -----------------------------------------------
+  void open_interjections();
+  void begin(interjection& x, std::optional<steady_time> due);
+  outcome call_interjection(interjection& x, std::optional<steady_time> due);
+  void fail_interjection(interjection& x, const caf::error& reason);
+  void end_interjection(interjection& x);
+  void drop_waiting_interjections();
+  void give_up_interjections();
+  void note_interjections();
+
   // -- what an event waits for (partition_stall.cpp) ---------------------------------------------
-  static std::string waits_with(const event& ev);
+  void describe_wait(const event& ev, standing_event& into) const;
+  std::string waits_with(const event& ev) const;
+  std::string waits_at_gate(const event& ev) const;
   const detail::job& slowest_job(const event& ev) const;
   std::string waits_in_stage(const detail::job& j) const;
   std::string waits_behind(const detail::job& j) const;
@@ -167,6 +231,8 @@ private:
   // -- the life of events (partition.cpp) --------------------------------------------------------
   void to_backlog(record_batch_ptr batch);
   void skip_inherited(tracker::open_batch& home, const record_batch_ptr& batch);
+  bool next_in_backlog();
+  void pass_over(const backlog_batch& from);
   void take_backlog_in();
   bool takes_in() const;
   bool given_up() const { return state_ == lifecycle::unassigned; }
@@ -181,6 +247,8 @@ private:
   void tell_account();
   void set_state(lifecycle next);
   void settle();
+  bool make_store();
+  bool has_log() const { return !common_.source->config.change_log.empty(); }
 
   std::string topic_;
   int32_t number_;
@@ -188,9 +256,14 @@ private:
   partition_meter& meter_;
   ports out_;
   work_memory_ptr memory_;
-  std::shared_ptr<void> store_;
+  std::unique_ptr<detail::store_port> store_;
+  std::optional<store_turns> store_turns_; ///< with a store
   tracker tracker_;
   order_gate gate_;
+  progress start_;                     ///< for the output gate, which is made with the store
+  std::unique_ptr<output_gate> exact_; ///< null: at least once
+  bool nothing_commits_ = false;       ///< of what the output gate has given out
+  interjection_desk interjections_;
   std::vector<stage_queue> stages_;
   std::deque<backlog_batch> backlog_;
   order_gate::permits permits_;
@@ -200,6 +273,7 @@ private:
   bool producer_full_ = false;               ///< it had no room for the first of `unsent_`
   size_t waiting_acks_ = 0;                  ///< events released, not out and not refused
   int64_t held_outputs_ = 0;                 ///< bytes of outputs that are not out
+  int64_t held_items_ = 0;                   ///< bytes of open jobs, such as a batcher's items
   int64_t held_in_account_ = 0;              ///< of them, what the account knows of
   uint64_t open_jobs_ = 0;                   ///< jobs that were sent and have not come back
   parked_work parked_;
@@ -216,8 +290,8 @@ private:
   run turn_jobs_;
   detail::job* blank_ = nullptr; ///< handed out to be filled, and not submitted yet
   std::vector<completable_job*>
-    turn_completables_; ///< not linked: their completions may be called during the turn
-  bool store_changed_ = false;
+    turn_completables_;        ///< not linked: their completions may be called during the turn
+  bool store_damaged_ = false; ///< the turn failed, and what it did to the store stays
 
   // what the meters do not know yet
   uint64_t out_count_ = 0;

@@ -47,7 +47,7 @@ void partition::park_slot(uint32_t stage, uint32_t slot) {
 
 /// So that an event that waits long does not keep the memory of all that was polled with it (I8).
 void partition::copy_out(event& ev) {
-  if (ev.copied || ev.batch->records().size() == 1)
+  if (ev.interjected != nullptr || ev.copied || ev.batch->records().size() == 1)
     return;
   auto own = caf::make_counted<record_batch>(topic_, number_);
   own->add_copy(ev.record());
@@ -74,10 +74,11 @@ std::optional<steady_time> partition::next_call(detail::job& j) {
   return due;
 }
 
-/// A handler whose turn changed nothing, by itself or because it was undone.
+/// A handler whose turn changed nothing, by itself or because it was undone. An interjection is not
+/// called again: a scheduled one comes again by itself, and who has asked for one is told.
 bool partition::call_again_later(event& ev, const caf::error& reason) {
-  if (store_changed_ || state_ != lifecycle::active || reason == errc::decode_failed
-      || reason == errc::no_handler)
+  if (ev.interjected != nullptr || store_damaged_ || state_ != lifecycle::active
+      || reason == errc::decode_failed || reason == errc::no_handler)
     return false;
   auto due = next_attempt_of(common_.source->config.retry, ev.tried, reason);
   if (!due)
@@ -128,9 +129,9 @@ std::optional<steady_time> partition::next_retry() const {
   return state_ == lifecycle::active ? parked_.next() : std::nullopt;
 }
 
-/// Jobs and passes that cannot go on before something is called again.
+/// Jobs, passes and item sets that cannot go on before something is called again.
 uint64_t partition::standing_jobs() const {
-  uint64_t result = 0;
+  auto result = static_cast<uint64_t>(std::max<int64_t>(memory_->standing(), 0));
   for (auto& each : parked_.entries())
     if (each.ev == nullptr)
       result += stages_[each.stage].standing(each.slot);
@@ -144,7 +145,9 @@ void partition::forget_parked() {
 
 void partition::fail(event& ev, const detail::job* j, const caf::error& why) {
   auto reason = located(ev, j, why);
-  if (store_changed_) {
+  if (ev.interjected != nullptr)
+    fail_interjection(*ev.interjected, reason);
+  if (store_damaged_) {
     stop(caf::make_error(errc::store_damaged, describe(reason)
                                                 + "; the turn had changed the store, which "
                                                   "cannot undo it, so the partition stops"));
@@ -157,9 +160,13 @@ void partition::fail(event& ev, const detail::job* j, const caf::error& why) {
       return;
     case failure_action::skip:
       out_.incidents.skipped(reason);
-      ++skipped_count_;
+      skipped_count_ += ev.interjected == nullptr ? 1 : 0;
       break;
     case failure_action::dead_letter:
+      if (ev.interjected != nullptr) { // there is no record to send
+        out_.incidents.skipped(reason);
+        break;
+      }
       out_.incidents.dead_lettered(reason);
       add_dead_letter(ev, j, reason);
       break;
@@ -167,6 +174,8 @@ void partition::fail(event& ev, const detail::job* j, const caf::error& why) {
       stop(std::move(reason));
       return;
   }
+  if (exact_ && store_turns_) // what it read decided that
+    exact_->turn(*ev.held, store_turns_->reads_alone());
   ev.failed = true;
   if (ev.open_jobs > 0)
     gate_.hold(ev, now_);

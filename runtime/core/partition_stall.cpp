@@ -2,6 +2,8 @@
 // for it: events and jobs are looked through.
 #include "runtime/core/partition.hpp"
 
+#include <keyloom/detail/batch_job.hpp>
+
 #include <algorithm>
 
 namespace keyloom::core {
@@ -31,29 +33,57 @@ std::optional<standing_event> partition::oldest_event() {
     return std::nullopt;
   const auto* ev = memory_->find_event(*home, home->cursor);
   auto& rec = ev != nullptr ? ev->record() : home->batch->records()[home->cursor];
-  standing_event result{rec.offset, key_of(rec.key), {}, {}};
-  if (ev == nullptr) {
+  standing_event result{rec.offset, {}, key_of(rec.key), {}, {}};
+  if (ev != nullptr)
+    describe_wait(*ev, result);
+  else
     result.waits_for = "its handler to be called";
-  } else if (ev->open_jobs == 0) {
-    result.waits_for = waits_with(*ev);
-  } else if (auto& j = slowest_job(*ev); j.stage == detail::job::no_stage) {
-    result.waits_for = "its job_complete, which nobody has called";
-  } else {
-    result.key = key_of(j.key);
-    result.stage = common_.source->stages[j.stage]->name();
-    result.waits_for = waits_in_stage(j);
-  }
   return result;
 }
 
-/// Its turns are over: as the oldest one, it waits for no other event.
-std::string partition::waits_with(const event& ev) {
+std::optional<standing_event> partition::oldest_interjection() const {
+  const auto* x = interjections_.oldest();
+  if (x == nullptr)
+    return std::nullopt;
+  standing_event result{-1, x->name(), {}, {}, {}};
+  describe_wait(*x->under_way, result);
+  return result;
+}
+
+void partition::describe_wait(const event& ev, standing_event& into) const {
+  if (ev.open_jobs == 0) {
+    into.waits_for = waits_with(ev);
+  } else if (auto& j = slowest_job(ev); j.stage == detail::job::no_stage) {
+    into.waits_for = "its job_complete, which nobody has called";
+  } else {
+    into.key = key_of(j.key);
+    into.stage = common_.source->stages[j.stage]->name();
+    into.waits_for = waits_in_stage(j);
+  }
+}
+
+/// Its turns are over. The oldest record waits for no other, but perhaps for an interjection.
+std::string partition::waits_with(const event& ev) const {
   if (!ev.complete)
     return "its handler to be called again, after " + std::to_string(ev.tried.made)
            + " calls that failed";
+  if (exact_ && ev.held != nullptr)
+    return waits_at_gate(ev);
   if (ev.unacknowledged > 0)
     return "the broker's acknowledgement of " + std::to_string(ev.unacknowledged) + " outputs";
+  if (gate_.holds_back(ev))
+    return "the release of an event before it (output_order by_event)";
   return "room in the producer's queue";
+}
+
+std::string partition::waits_at_gate(const event& ev) const {
+  const auto* other = exact_->waits_for(*ev.held);
+  if (other == nullptr || other == &ev)
+    return "the transaction that it leaves in";
+  return other->interjected != nullptr
+           ? "interjection '" + other->interjected->name() + "', whose changes it saw"
+           : "offset " + std::to_string(other->record().offset)
+               + ", whose changes it saw or which is before it in order";
 }
 
 /// One whose call runs, if any does.
@@ -71,6 +101,12 @@ std::string partition::waits_in_stage(const detail::job& j) const {
   if (j.again)
     return "its next call, after " + std::to_string(j.tried.made)
            + " that failed; the last one: " + describe(*stage.failure(j));
+  if (stage.kind() == processor_kind::batch)
+    return "its items in batcher '" + stage.name()
+           + (j.begun ? "', of which a batch is being executed"
+              : static_cast<const detail::batch_job&>(j).parked
+                ? "', which failed and wait to be executed again"
+                : "', for which no batch has begun");
   if (j.begun)
     return what_runs(stage.kind());
   if (auto before = waits_behind(j); !before.empty())
@@ -94,7 +130,9 @@ std::string partition::waits_behind(const detail::job& j) const {
       ahead = &other;
   });
   if (ahead != nullptr)
-    return "the job of offset " + std::to_string(ahead->origin->record().offset)
+    return (ahead->origin->interjected != nullptr
+              ? "the job of interjection '" + ahead->origin->interjected->name() + "'"
+              : "the job of offset " + std::to_string(ahead->origin->record().offset))
            + (ahead->key == j.key ? " with the same key" : " at the same place")
            + (ahead->again   ? ", which failed and is to be called again"
               : ahead->begun ? ", whose call runs"

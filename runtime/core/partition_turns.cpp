@@ -6,9 +6,33 @@
 
 namespace keyloom::core {
 
-void partition::handle(event& ev) {
+void partition::begin_turn(event& ev) {
   current_ = &ev;
-  store_changed_ = false;
+  store_damaged_ = false;
+  if (store_turns_)
+    store_turns_->begin();
+}
+
+void* partition::store() {
+  if (!store_turns_)
+    return nullptr;
+  store_turns_->touch();
+  return store_->object();
+}
+
+void* partition::store_to_change() {
+  return store_ ? store_->object() : nullptr;
+}
+
+void partition::unrecorded_change() {
+  if (has_log())
+    throw std::logic_error{"record_change was given a change without a key and bytes, which the "
+                           "change log needs: give it a keyloom::change"};
+  store_turns_->damage();
+}
+
+void partition::handle(event& ev) {
+  begin_turn(ev);
   ++ev.tried.made;
   end_turn(ev, call_handler(ev.record()), nullptr);
 }
@@ -77,13 +101,13 @@ void partition::finalize(detail::job& j) {
   auto& ev = *j.origin;
   --ev.open_jobs;
   --open_jobs_;
+  held_items_ -= j.held_bytes;
   if (j.timed_out)
     common_.stages[j.stage].timed_out.fetch_add(1, std::memory_order_relaxed);
   auto ended = stopped() || ev.failed;
   auto result = keyloom::complete;
   if (!ended) {
-    current_ = &ev;
-    store_changed_ = false;
+    begin_turn(ev);
     result = call_finalizer(j);
   }
   run passes;
@@ -134,6 +158,8 @@ void partition::end_turn(event& ev, outcome result, const detail::job* j) {
 }
 
 void partition::keep_turn(event& ev) {
+  if (store_turns_)
+    keep_changes(ev);
   if (!turn_outputs_.empty())
     keep_outputs(ev);
   while (auto* j = turn_jobs_.take()) {
@@ -145,6 +171,7 @@ void partition::keep_turn(event& ev) {
     if (!j->pass)
       stage.add(*j, memory_);
     j->origin = &ev;
+    held_items_ += j->held_bytes;
     ++ev.open_jobs;
     ++open_jobs_;
   }
@@ -156,7 +183,41 @@ void partition::keep_turn(event& ev) {
   turn_completables_.clear();
 }
 
+/// What the turn read and changed decides with whom its event leaves.
+void partition::keep_changes(event& ev) {
+  auto what = store_turns_->end();
+  if (exact_) {
+    exact_->turn(*ev.held, what);
+  } else if (what.changes != nullptr) {
+    if (has_log())
+      log_changes(*what.changes);
+    store_turns_->recycle(*what.changes);
+  }
+}
+
+/// At least once: entries of the change log leave like outputs, before the turn's own.
+void partition::log_changes(turn_changes& changes) {
+  std::vector<outgoing_record> entries;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    auto what = changes[i].what;
+    auto& entry = entries.emplace_back(outgoing_record{.topic = common_.source->config.change_log,
+                                                       .key = std::string{what.key},
+                                                       .type = std::string{what.type},
+                                                       .partition = number_});
+    if (what.value)
+      entry.value.emplace(*what.value);
+    for (auto rest = what.headers; auto each = rest.take();)
+      entry.headers.push_back({std::string{each->name}, each->value
+                                                          ? std::optional{std::string{*each->value}}
+                                                          : std::nullopt});
+  }
+  turn_outputs_.insert(turn_outputs_.begin(), std::make_move_iterator(entries.begin()),
+                       std::make_move_iterator(entries.end()));
+}
+
 void partition::undo_turn() {
+  if (store_turns_)
+    store_damaged_ = !store_turns_->undo();
   turn_outputs_.clear();
   while (auto* j = turn_jobs_.take())
     memory_->recycle(*j);
@@ -169,12 +230,13 @@ void partition::undo_turn() {
 caf::error partition::located(const event& ev, const detail::job* j,
                               const caf::error& reason) const {
   auto& rec = ev.record();
-  auto text = "topic " + topic_ + ", partition " + std::to_string(number_) + ", offset "
-              + std::to_string(rec.offset);
+  auto text = "topic " + topic_ + ", partition " + std::to_string(number_);
+  text += ev.interjected != nullptr ? ", interjection '" + ev.interjected->name() + "'"
+                                    : ", offset " + std::to_string(rec.offset);
   if (j != nullptr && j->stage != detail::job::no_stage)
     text += ", key " + shown_key(j->key) + ", stage '" + common_.source->stages[j->stage]->name()
             + "'";
-  else
+  else if (ev.interjected == nullptr)
     text += rec.has_key() ? ", key " + shown_key(rec.key) : std::string{", no key"};
   if (j != nullptr && j->stage == detail::job::no_stage)
     text += ", job_complete";

@@ -1,5 +1,6 @@
 #include "runtime/core/plan.hpp"
 
+#include <keyloom/detail/batcher_base.hpp>
 #include <keyloom/errc.hpp>
 
 #include <algorithm>
@@ -26,7 +27,24 @@ std::string problem_of(const retry_policy& retry) {
   return {};
 }
 
+caf::error check_batcher(const detail::batcher_base& batcher) {
+  auto wrong_option = [&](const std::string& what) {
+    return caf::make_error(errc::bad_config, "batcher '" + batcher.name() + "': " + what);
+  };
+  auto& options = batcher.options();
+  if (options.max_batch_size == 0)
+    return wrong_option("max_batch_size 0 lets no item into a batch; it must be at least 1");
+  if (options.max_concurrent_batches == 0)
+    return wrong_option("max_concurrent_batches 0 lets no batch leave; it must be at least 1");
+  if (options.accumulation_delay < std::chrono::milliseconds{0})
+    return wrong_option("accumulation_delay " + std::to_string(options.accumulation_delay.count())
+                        + " ms; it must be at least 0, and 0 means that batches do not wait");
+  return {};
+}
+
 caf::error check(const detail::stage_base& stage) {
+  if (stage.kind() == processor_kind::batch)
+    return check_batcher(static_cast<const detail::batcher_base&>(stage));
   if (auto err = check_limits(stage.name(), stage.limits()))
     return err;
   if (stage.timeout() < std::chrono::milliseconds{0})
@@ -124,7 +142,11 @@ caf::error check_plan(const plan& source) {
                              + source.routes.front().type
                              + "' needs the header `type`: leave the setting out, or take records "
                                "with on() without a type, or on_default()");
+  if (auto err = check_change_log(source))
+    return err;
   if (auto err = check_stages(source))
+    return err;
+  if (auto err = check_interjections(source))
     return err;
   if (auto err = check_failure_policy(source))
     return err;
@@ -135,10 +157,46 @@ caf::error check_plan(const plan& source) {
   return {};
 }
 
+caf::error check_change_log(const plan& source) {
+  auto& cfg = source.config;
+  if (cfg.change_log.empty()) {
+    if (source.make_store && cfg.exactly_once)
+      return wrong_setting(
+        "keyloom.exactly-once with a store needs a change log, or what the store "
+        "held would be gone with its process: set keyloom.change-log");
+    return {};
+  }
+  if (!source.make_store)
+    return wrong_setting("keyloom.change-log is set, but the source has no store: leave it out, or "
+                         "give the event_source a store and its factory");
+  if (is_read(cfg, cfg.change_log) || cfg.change_log == cfg.dead_letter_topic)
+    return wrong_setting("keyloom.change-log is '" + cfg.change_log
+                         + "', which is a topic of records: give it a topic of its own");
+  return {};
+}
+
 caf::error check_stages(const plan& source) {
   for (auto& stage : source.stages)
     if (auto err = check(*stage))
       return err;
+  return {};
+}
+
+caf::error check_interjections(const plan& source) {
+  using namespace std::chrono_literals;
+  auto wrong_time = [](const detail::scheduled_interjection& what, const std::string& why) {
+    return caf::make_error(errc::bad_config, "interjection '" + what.name + "': " + why);
+  };
+  for (auto& each : source.interjections) {
+    if (each.every < 1ms)
+      return wrong_time(each, "it is to run every " + std::to_string(each.every.count())
+                                + " ms; give 1 ms or more");
+    if (each.jitter < 0ms || each.jitter >= each.every)
+      return wrong_time(each, "a jitter of " + std::to_string(each.jitter.count())
+                                + " ms; it must be at least 0 and below the time between two "
+                                  "runs, which is "
+                                + std::to_string(each.every.count()) + " ms");
+  }
   return {};
 }
 

@@ -16,6 +16,7 @@ struct plan {
   detail::handler_function untyped;  ///< for records without a header `type`; may be empty
   detail::handler_function fallback; ///< for all that nothing else takes; may be empty
   std::vector<std::unique_ptr<detail::stage_base>> stages;
+  std::vector<detail::scheduled_interjection> interjections;
   detail::store_factory make_store; ///< empty without a store
 
   bool serial() const {
@@ -38,8 +39,14 @@ struct plan {
 /// other; each setting's own range is checked before.
 caf::error check_plan(const plan& source);
 
-/// errc::bad_config, naming the stage and what mends it, when a stage was defined with options that
-/// cannot work together or limits that let nothing through.
+/// errc::bad_config when store, change log and exactly once do not go together.
+caf::error check_change_log(const plan& source);
+
+/// errc::bad_config, naming the interjection, when its times cannot work.
+caf::error check_interjections(const plan& source);
+
+/// errc::bad_config, naming the stage and what mends it, when a stage or batcher was defined with
+/// options that cannot work together or limits that let nothing through.
 caf::error check_stages(const plan& source);
 
 /// The same for retries and dead letters, of source and stages.

@@ -23,6 +23,8 @@ public:
   virtual void to_lane(uint32_t lane, run&& jobs) = 0;
   /// Jobs of one key, behind all earlier runs of the same stage and slot.
   virtual void to_key(uint32_t stage, uint32_t slot, run&& jobs) = 0;
+  /// Item sets for the batcher that this stage is.
+  virtual void to_batcher(uint32_t stage, run&& sets) = 0;
   /// Everything given to this stage and slot has come back; the slot may be used for another key.
   virtual void key_idle(uint32_t stage, uint32_t slot) = 0;
 };

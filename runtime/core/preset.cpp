@@ -29,6 +29,8 @@ std::string to_string(lifecycle x) {
   switch (x) {
     case lifecycle::unassigned:
       return "unassigned";
+    case lifecycle::restoring:
+      return "restoring";
     case lifecycle::active:
       return "active";
     case lifecycle::draining:

@@ -5,12 +5,13 @@ namespace keyloom::core {
 stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
                          run_port& port, bool lanes_in_order, bool retries)
   : stage_(stage), definition_(&definition), kind_(definition.kind()), mode_(definition.mode()),
-    retries_(retries),
-    in_slots_(kind_ != processor_kind::compute || retries
-              || (mode_ == stage_mode::by_key && (definition.by_run() || !lanes_in_order))),
-    counts_keys_(kind_ != processor_kind::compute || definition.by_run()),
-    lanes_used_(lanes_in_order ? lanes : 1), shared_(&shared), port_(&port),
-    next_lane_(stage % lanes_used_) {
+    retries_(retries && kind_ != processor_kind::batch),
+    in_slots_(kind_ != processor_kind::batch
+              && (kind_ != processor_kind::compute || retries
+                  || (mode_ == stage_mode::by_key && (definition.by_run() || !lanes_in_order)))),
+    limits_jobs_(kind_ != processor_kind::compute && kind_ != processor_kind::batch),
+    counts_keys_(limits_jobs_ || definition.by_run()), lanes_used_(lanes_in_order ? lanes : 1),
+    shared_(&shared), port_(&port), next_lane_(stage % lanes_used_) {
   // nop
 }
 
@@ -48,8 +49,12 @@ void stage_queue::flush() {
   }
   touched_.clear();
   for (uint32_t i = 0; i < lanes; ++i)
-    if (auto& jobs = lane_places_[i].pending; !jobs.empty())
-      port_->to_lane(i, std::exchange(jobs, run{}));
+    if (auto& jobs = lane_places_[i].pending; !jobs.empty()) {
+      if (kind_ == processor_kind::batch)
+        port_->to_batcher(stage_, std::exchange(jobs, run{}));
+      else
+        port_->to_lane(i, std::exchange(jobs, run{}));
+    }
   if (unpublished_ != 0 && !given_up_)
     shared_->jobs.fetch_add(std::exchange(unpublished_, 0), std::memory_order_relaxed);
 }
@@ -136,7 +141,7 @@ bool stage_queue::accepts(const stage_limits& limits) const {
   if (jobs_ == 0)
     return true;
   auto waiting = int64_t{limits.concurrency} * limits.waiting_per_worker;
-  if (kind_ != processor_kind::compute
+  if (limits_jobs_
       && shared_->jobs.load(std::memory_order_relaxed) + unpublished_
            >= waiting + limits.concurrency)
     return false;
@@ -180,6 +185,8 @@ stage_queue::place* stage_queue::taken_place(detail::job& j) {
 }
 
 uint32_t stage_queue::lane_for(const detail::job& j) {
+  if (kind_ == processor_kind::batch)
+    return 0;
   if (mode_ == stage_mode::by_partition)
     return stage_ % lanes_used_;
   if (mode_ == stage_mode::unordered || j.key.data() == nullptr)

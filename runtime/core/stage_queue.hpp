@@ -8,6 +8,7 @@
 //   slots   for all others, and for compute stages that take a key's whole run at once. The run
 //           port backs a slot with a leased key actor while it has jobs out; a lane gets a slot's
 //           jobs in one piece.
+// Item sets of a batcher have no place: it orders them itself, and gets a batch's in one message.
 // The stage's mode says which jobs share a place: those of a key (by_key), all (by_partition: one
 // slot or lane, with jobs of several keys), none (unordered: a slot for each, or lanes in turn). A
 // job without a key is a key of its own.
@@ -130,6 +131,7 @@ private:
   stage_mode mode_;
   bool retries_;
   bool in_slots_;
+  bool limits_jobs_; ///< else credit and byte budget alone bound what is in the stage
   bool counts_keys_;
   uint32_t lanes_used_;
   stage_meter* shared_;

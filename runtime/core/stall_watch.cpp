@@ -9,8 +9,13 @@ namespace keyloom::core {
 using std::chrono::milliseconds;
 
 std::string to_string(const standing_event& ev) {
-  auto result = "offset " + std::to_string(ev.offset);
-  result += ev.key ? ", key " + shown_key(*ev.key) : std::string{", no key"};
+  auto named = !ev.interjection.empty();
+  auto result = named ? "interjection '" + ev.interjection + "'"
+                      : "offset " + std::to_string(ev.offset);
+  if (ev.key)
+    result += ", key " + shown_key(*ev.key);
+  else if (!named)
+    result += ", no key";
   if (!ev.stage.empty())
     result += ", stage '" + ev.stage + "'";
   return result + ", waits for " + ev.waits_for;

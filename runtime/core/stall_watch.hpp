@@ -15,6 +15,7 @@ namespace keyloom::core {
 /// The oldest event of a partition, for people.
 struct standing_event {
   int64_t offset = -1;
+  std::string interjection;       ///< its name, where it is one; then there is no offset
   std::optional<std::string> key; ///< of its job, where it waits for one, or else of its record
   std::string stage;              ///< empty: it is in none
   std::string waits_for;          ///< e.g. "a call that runs"

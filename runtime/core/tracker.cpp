@@ -58,14 +58,12 @@ tracker::open_batch& tracker::open(record_batch_ptr batch) {
   auto count = static_cast<uint32_t>(batch->records().size());
   auto& entry = batches_.emplace_back();
   entry.self = std::prev(batches_.end());
-  entry.first_sequence = next_sequence_;
   entry.remaining = count;
   entry.count = count;
   entry.next_offset = batch->next_offset();
   entry.first_offset = count == 0 ? entry.next_offset : batch->records().front().offset;
   entry.done.assign(count, 0);
   entry.batch = std::move(batch);
-  next_sequence_ += count;
   in_flight_ += count;
   window_ += count;
   if (count == 0)

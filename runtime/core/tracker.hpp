@@ -23,7 +23,6 @@ public:
   struct open_batch {
     record_batch_ptr batch;       ///< null once nobody needs it any more
     std::vector<uint8_t> done;    ///< a byte an event
-    uint64_t first_sequence = 0;  ///< sequences have no gaps, unlike offsets
     uint32_t cursor = 0;          ///< everything before it is out
     uint32_t remaining = 0;       ///< events not out
     uint32_t copied = 0;          ///< of those: do not need the batch
@@ -88,9 +87,6 @@ public:
   /// Events from the oldest one not out to the newest.
   uint64_t window() const { return window_; }
 
-  /// Events taken in since the beginning; the next event's sequence.
-  uint64_t next_sequence() const { return next_sequence_; }
-
 private:
   void close(open_batch& entry);
   static void let_go(open_batch& home);
@@ -99,7 +95,6 @@ private:
   std::list<open_batch> batches_; // the first one has remaining > 0
   int64_t position_;
   std::vector<offset_run> inherited_; // none begins before the position behind the last batch
-  uint64_t next_sequence_ = 0;
   uint64_t in_flight_ = 0;
   uint64_t window_ = 0;
 };

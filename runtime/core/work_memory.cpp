@@ -28,6 +28,8 @@ event& work_memory::make_event() {
 void work_memory::recycle(event& ev) {
   ev.batch = nullptr;
   ev.home = nullptr;
+  ev.interjected = nullptr;
+  ev.held = nullptr;
   ev.open_jobs = 0;
   ev.unacknowledged = 0;
   ev.failed = false;
@@ -75,6 +77,7 @@ void work_memory::recycle(detail::job& j) {
   j.keeps_key = false;
   j.again = false;
   j.tried = {};
+  j.held_bytes = 0;
   j.begun.store(false, std::memory_order_relaxed);
   if (j.stage == detail::job::no_stage) {
     auto& by_hand = static_cast<completable_job&>(j);

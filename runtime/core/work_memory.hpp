@@ -61,6 +61,10 @@ public:
 
   // -- any thread --------------------------------------------------------------------------------
 
+  /// Item sets in batchers which a hand-over need not wait for, as they wait to be executed again.
+  void add_standing(int64_t sets) { standing_.fetch_add(sets, std::memory_order_relaxed); }
+  int64_t standing() const { return standing_.load(std::memory_order_relaxed); }
+
   bool given_up() const { return given_up_.load(std::memory_order_acquire); }
   return_port& back() const { return *back_; }
 
@@ -74,6 +78,7 @@ private:
   completable_job* free_completables_ = nullptr;
   std::shared_ptr<home_port> home_; // null where no job is done by hand
   std::atomic<bool> given_up_ = false;
+  std::atomic<int64_t> standing_ = 0;
   std::shared_ptr<return_port> back_;
   std::function<void()> gone_;
 };

@@ -174,55 +174,6 @@ cluster::query_watermarks(const std::string& topic, std::chrono::milliseconds ti
   return result;
 }
 
-namespace {
-
-caf::expected<std::vector<partition_offset>> offsets_in(rd_kafka_event_t* answer,
-                                                        const std::string& what) {
-  if (auto code = rd_kafka_event_error(answer))
-    return translate(code, errc::kafka_failed, what, rd_kafka_event_error_string(answer));
-  size_t groups = 0;
-  auto** result = rd_kafka_ListConsumerGroupOffsets_result_groups(
-    rd_kafka_event_ListConsumerGroupOffsets_result(answer), &groups);
-  if (groups != 1)
-    return caf::make_error(errc::kafka_failed, what + ": the answer names no group");
-  if (const auto* err = rd_kafka_group_result_error(result[0]))
-    return translate(rd_kafka_error_code(err), errc::kafka_failed, what,
-                     rd_kafka_error_string(err));
-  const auto* list = rd_kafka_group_result_partitions(result[0]);
-  for (int i = 0; i < list->cnt; ++i)
-    if (auto code = list->elems[i].err)
-      return translate(code, errc::kafka_failed,
-                       what + " for " + name_of(list->elems[i].topic, list->elems[i].partition));
-  return offsets_of(list);
-}
-
-} // namespace
-
-caf::expected<std::vector<partition_offset>> cluster::group_offsets(
-  const std::string& group, const std::string& topic, std::chrono::milliseconds timeout) {
-  deadline until{timeout};
-  auto what = "cannot read the committed offsets of group " + group + " on " + topic;
-  auto count = impl_->count(impl_->client, topic, until);
-  if (!count)
-    return std::move(count.error());
-  auto* client = impl_->client.get();
-  std::vector<topic_partition> all;
-  all.reserve(static_cast<size_t>(*count));
-  for (int32_t i = 0; i < *count; ++i)
-    all.push_back({topic, i});
-  auto list = to_list(all);
-  group_offsets_handle request{rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get())};
-  queue_handle answers{rd_kafka_queue_new(client)};
-  auto* requests = request.get();
-  rd_kafka_ListConsumerGroupOffsets(client, &requests, 1, nullptr, answers.get());
-  event_handle answer{rd_kafka_queue_poll(answers.get(), until.left_ms())};
-  if (!answer) {
-    impl_->listen(std::chrono::milliseconds{0});
-    return impl_->unreachable();
-  }
-  return offsets_in(answer.get(), what);
-}
-
 // -- making it ------------------------------------------------------------------------------------
 
 cluster::cluster(std::unique_ptr<impl> ptr) : impl_(std::move(ptr)) {

@@ -8,6 +8,7 @@
 #include <caf/expected.hpp>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -50,6 +51,28 @@ public:
   caf::expected<std::vector<partition_offset>> group_offsets(const std::string& group,
                                                              const std::string& topic,
                                                              std::chrono::milliseconds timeout);
+
+  /// What transactions of `group` left: its committed offsets and metadata (offset -1: nothing), as
+  /// a new owner may rely on them. A partition with a transaction that is not ended, whose offset
+  /// may still change, is left out: ask again. It ends within transaction.timeout.ms and another 10
+  /// s.
+  caf::expected<std::vector<partition_offset>>
+  stable_offsets(const std::string& group, const std::vector<topic_partition>& partitions,
+                 std::chrono::milliseconds timeout);
+
+  /// Where these partitions begin and end, in all that was written: by ListOffsets with
+  /// read_uncommitted, whatever this client's own isolation level. Those that the cluster does not
+  /// tell are an error.
+  caf::expected<std::map<topic_partition, watermarks>>
+  log_ends(const std::vector<topic_partition>& partitions, std::chrono::milliseconds timeout);
+
+  /// The topic's settings as they are in force, such as cleanup.policy. Not on the embedded broker.
+  caf::expected<properties> topic_config(const std::string& topic,
+                                         std::chrono::milliseconds timeout);
+
+  /// errc::bad_config on a cluster that only plays transactions: the embedded broker, which shows
+  /// aborted records to everybody and forgets their offsets.
+  caf::error check_transactions(std::chrono::milliseconds timeout);
 
 private:
   struct impl;

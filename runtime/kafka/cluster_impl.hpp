@@ -1,5 +1,5 @@
-// The inside of `cluster`, shared by cluster.cpp (reaching it, reading it) and cluster_topics.cpp
-// (creating a topic).
+// The inside of `cluster`, shared by cluster.cpp (reaching it, reading it), cluster_offsets.cpp
+// (offsets) and cluster_topics.cpp (creating a topic, its settings).
 #pragma once
 
 #include "runtime/kafka/cluster.hpp"
@@ -37,6 +37,16 @@ struct cluster::impl {
   /// Asks until the topic is there with its leaders, is known to be missing, or time is up.
   caf::expected<int32_t> count(client_handle& asking, const std::string& topic,
                                const deadline& until);
+
+  // -- cluster_offsets.cpp ---------------------------------------------------------------------
+
+  /// The answer of one ListConsumerGroupOffsets request.
+  caf::expected<event_handle> ask_offsets(const std::string& group,
+                                          const std::vector<topic_partition>& partitions,
+                                          bool stable, const deadline& until);
+  /// The answer of one ListOffsets request; `spec` says which offsets.
+  caf::expected<event_handle> ask_ends(const std::vector<topic_partition>& partitions, int64_t spec,
+                                       const deadline& until);
 
   // -- cluster_topics.cpp ----------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
-// Creating a topic: by the admin API where there is one, by asking for it where there is none. The
-// embedded broker has none, and does not refuse it either: it names a controller that is not there,
-// for which the client would wait until the timeout.
+// Creating a topic, and its settings: by the admin API where there is one, by asking for it where
+// there is none. The embedded broker has none, and does not refuse it either: it names a controller
+// that is not there, for which the client would wait until the timeout.
 #include "runtime/kafka/cluster_impl.hpp"
 #include "runtime/kafka/errors.hpp"
 
@@ -132,6 +132,62 @@ caf::error cluster::impl::create_by_asking(const std::string& topic, int32_t par
                            + " partitions instead of " + std::to_string(partitions)
                            + ": this broker knows its default number only; ask for that, or create "
                              "the topic with embedded_broker::create_topic");
+}
+
+// -- its settings ---------------------------------------------------------------------------------
+
+namespace {
+
+caf::expected<properties> config_in(rd_kafka_event_t* answer, const std::string& what) {
+  if (auto code = rd_kafka_event_error(answer))
+    return translate(code, errc::kafka_failed, what, rd_kafka_event_error_string(answer));
+  size_t count = 0;
+  auto** resources = rd_kafka_DescribeConfigs_result_resources(
+    rd_kafka_event_DescribeConfigs_result(answer), &count);
+  if (count != 1)
+    return caf::make_error(errc::kafka_failed, what + ": the answer names no topic");
+  if (auto code = rd_kafka_ConfigResource_error(resources[0]))
+    return translate(code, errc::kafka_failed, what);
+  size_t entries = 0;
+  const auto** configs = rd_kafka_ConfigResource_configs(resources[0], &entries);
+  properties result;
+  for (size_t i = 0; i < entries; ++i)
+    if (const auto* value = rd_kafka_ConfigEntry_value(configs[i]))
+      result.emplace(rd_kafka_ConfigEntry_name(configs[i]), value);
+  return result;
+}
+
+} // namespace
+
+caf::expected<properties> cluster::topic_config(const std::string& topic,
+                                                std::chrono::milliseconds timeout) {
+  deadline until{timeout};
+  config_resource_handle resource{
+    rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str())};
+  admin_options_handle options{
+    rd_kafka_AdminOptions_new(impl_->client.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS)};
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), std::max(until.left_ms(), 1), nullptr,
+                                            0);
+  queue_handle answers{rd_kafka_queue_new(impl_->client.get())};
+  auto* list = resource.get();
+  rd_kafka_DescribeConfigs(impl_->client.get(), &list, 1, options.get(), answers.get());
+  event_handle answer{rd_kafka_queue_poll(answers.get(), until.left_ms())};
+  if (answer)
+    return config_in(answer.get(), "cannot read the settings of topic " + topic);
+  impl_->listen(std::chrono::milliseconds{0});
+  return impl_->unreachable();
+}
+
+caf::error cluster::check_transactions(std::chrono::milliseconds timeout) {
+  auto has_controller = impl_->has_controller(deadline{timeout});
+  if (!has_controller)
+    return std::move(has_controller.error());
+  if (*has_controller)
+    return {};
+  return caf::make_error(errc::bad_config,
+                         "exactly once does not work on the embedded broker: it plays transactions "
+                         "without keeping what they promise (readers see aborted records, offsets "
+                         "vanish); use a real broker (tools/broker.sh start), or at least once");
 }
 
 } // namespace keyloom::kafka

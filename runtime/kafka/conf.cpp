@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdlib>
 
 namespace keyloom::kafka {
 
@@ -76,6 +77,14 @@ caf::expected<client_handle> make_client(rd_kafka_type_t type, conf_handle conf)
       errc::bad_config, std::string{"the Kafka client refuses its properties: "} + reason.data());
   [[maybe_unused]] auto* owned_by_client = conf.release();
   return client;
+}
+
+size_t size_property(rd_kafka_t* client, const char* name) {
+  std::array<char, 32> text{};
+  auto size = text.size();
+  if (rd_kafka_conf_get(rd_kafka_conf(client), name, text.data(), &size) != RD_KAFKA_CONF_OK)
+    return 0;
+  return std::strtoull(text.data(), nullptr, 10);
 }
 
 } // namespace keyloom::kafka

@@ -35,4 +35,7 @@ forced_property brokers_property(const std::string& brokers);
 /// librdkafka refuse.
 caf::expected<client_handle> make_client(rd_kafka_type_t type, conf_handle conf);
 
+/// A property of the client that is a number; 0 when it has none of this name.
+size_t size_property(rd_kafka_t* client, const char* name);
+
 } // namespace keyloom::kafka

@@ -10,6 +10,7 @@
 
 #include "runtime/core/record_batch.hpp"
 #include "runtime/core/topic_id.hpp"
+#include "runtime/kafka/group_metadata.hpp"
 #include "runtime/kafka/properties.hpp"
 
 #include <caf/expected.hpp>
@@ -129,6 +130,11 @@ public:
   /// Asks the cluster which topics these names are of; the answer arrives as topics_identified,
   /// when `timeout` has passed at the latest.
   void identify(const std::vector<std::string>& topics, std::chrono::milliseconds timeout);
+
+  /// Who this consumer is in its group now, under the owner's number of the assignment. Take it
+  /// when an assignment was answered, before records of it are drained; none before the group was
+  /// joined.
+  group_metadata membership(uint64_t epoch) const;
 
   /// Accepts an assignment and starts fetching at the given offsets (-1: the earliest record).
   caf::error assign(const std::vector<partition_offset>& start);

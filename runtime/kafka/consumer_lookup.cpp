@@ -23,6 +23,10 @@ consumer::committed(const std::vector<topic_partition>& of, std::chrono::millise
   return offsets_of(list.get());
 }
 
+group_metadata consumer::membership(uint64_t epoch) const {
+  return {rd_kafka_consumer_group_metadata(impl_->client.get()), epoch};
+}
+
 namespace {
 
 using facts_map = std::map<topic_partition, partition_facts>;

@@ -41,6 +41,8 @@ using admin_options_handle
   = std::unique_ptr<rd_kafka_AdminOptions_t, destroy_by<rd_kafka_AdminOptions_destroy>>;
 using group_offsets_handle = std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t,
                                              destroy_by<rd_kafka_ListConsumerGroupOffsets_destroy>>;
+using config_resource_handle
+  = std::unique_ptr<rd_kafka_ConfigResource_t, destroy_by<rd_kafka_ConfigResource_destroy>>;
 using mock_cluster_handle
   = std::unique_ptr<rd_kafka_mock_cluster_t, destroy_by<rd_kafka_mock_cluster_destroy>>;
 

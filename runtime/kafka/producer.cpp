@@ -5,7 +5,6 @@
 #include "runtime/kafka/time.hpp"
 
 #include <array>
-#include <cstdlib>
 
 namespace keyloom::kafka {
 
@@ -37,15 +36,6 @@ std::vector<forced_property> forced(const producer::config& settings) {
     {"delivery.report.only.error", "false", "offsets are committed when outputs are acknowledged"},
     {"log.queue", "true", "log lines are passed on by the thread that reports"},
   };
-}
-
-/// A property of the client that is a number; 0 when it has none of this name.
-size_t size_property(rd_kafka_t* client, const char* name) {
-  std::array<char, 32> text{};
-  auto size = text.size();
-  if (rd_kafka_conf_get(rd_kafka_conf(client), name, text.data(), &size) != RD_KAFKA_CONF_OK)
-    return 0;
-  return std::strtoull(text.data(), nullptr, 10);
 }
 
 } // namespace

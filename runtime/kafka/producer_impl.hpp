@@ -3,25 +3,16 @@
 #pragma once
 
 #include "runtime/kafka/handles.hpp"
+#include "runtime/kafka/produce_record.hpp"
 #include "runtime/kafka/producer.hpp"
 
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <shared_mutex>
-#include <string_view>
 #include <thread>
-#include <unordered_map>
 
 namespace keyloom::kafka {
-
-struct string_hash {
-  using is_transparent = void;
-  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-
-/// Bytes of a key or value as a message names them; "null" without.
-std::string size_of(const void* bytes, size_t size);
 
 struct producer::impl {
   impl(config settings, report_port& port) : cfg(std::move(settings)), reports(port) {}
@@ -52,8 +43,6 @@ struct producer::impl {
   /// Any thread: the error "`what`: `why`" of a record that did not get out.
   caf::error failure(rd_kafka_resp_err_t code, const std::string& what,
                      const std::string& why) const;
-
-  using topic_map = std::unordered_map<std::string, topic_handle, string_hash, std::equal_to<>>;
 
   config cfg;
   report_port& reports;

@@ -4,7 +4,7 @@ namespace keyloom::rig {
 
 assignment::assignment(surroundings around, int32_t number, core::progress start, uint64_t epoch)
   : position(start.offset), around_(std::move(around)), number_(number), epoch_(epoch),
-    desk_(*around_.source, around_.clock, around_.next_job),
+    desk_(*around_.source, around_.clock, around_.next_job, around_.batches),
     core_(around_.source->config.topic, number, std::move(start),
           {around_.source, around_.totals, around_.stages, false, around_.seed}, meter_,
           {desk_, *this, *this, *this, around_.clock}) {

@@ -17,6 +17,7 @@ struct surroundings {
   std::vector<std::string>& stops;
   uint64_t seed;
   uint64_t& next_job;
+  batch_desk& batches;
   core::source_meter& totals;
   std::span<core::stage_meter> stages;
 };

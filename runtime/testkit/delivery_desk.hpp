@@ -26,6 +26,9 @@ public:
     core::delivery what;
   };
 
+  /// An output of a transaction that is committed.
+  void committed(int32_t partition, const core::event& ev, const outgoing_record& rec);
+
   /// Reports on the output at `index`, which waits for it.
   report settle(size_t index, caf::error refused);
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "runtime/core/ports.hpp"
+#include "runtime/testkit/batch_desk.hpp"
 #include "runtime/testkit/overdue_call.hpp"
 
 #include <compare>
@@ -35,12 +36,16 @@ public:
   };
 
   /// `next_id` is shared by all desks of a kit.
-  job_desk(const core::plan& source, const core::clock_port& clock, uint64_t& next_id)
-    : source_(source), clock_(clock), next_id_(next_id) {}
+  job_desk(const core::plan& source, const core::clock_port& clock, uint64_t& next_id,
+           batch_desk& batches)
+    : source_(source), clock_(clock), next_id_(next_id), batches_(batches) {}
 
   // -- core::run_port ----------------------------------------------------------------------------
   void to_lane(uint32_t lane, core::run&& jobs) override;
   void to_key(uint32_t stage, uint32_t slot, core::run&& jobs) override;
+  void to_batcher(uint32_t stage, core::run&& sets) override {
+    batches_.add(stage, std::move(sets));
+  }
   void key_idle(uint32_t stage, uint32_t slot) override;
 
   // -- for the session ---------------------------------------------------------------------------
@@ -104,6 +109,7 @@ private:
   const core::plan& source_;
   const core::clock_port& clock_;
   uint64_t& next_id_;
+  batch_desk& batches_;
   std::map<place, queue> places_;
   std::vector<place> busy_;         // the keys of places_
   std::map<uint64_t, place> where_; // of each job and overdue call, by id

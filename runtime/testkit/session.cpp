@@ -23,7 +23,8 @@ session::session(std::shared_ptr<const core::plan> source, testkit_options optio
   : played(source->stages.size()), source_(std::move(source)), options_(options),
     random_(options.seed), next_commit_(now_ + source_->config.commit_interval),
     totals_(std::make_unique<core::source_meter>()),
-    stage_meters_(std::make_unique<core::stage_meter[]>(source_->stages.size())) {
+    stage_meters_(std::make_unique<core::stage_meter[]>(source_->stages.size())),
+    batches_(*source_, *this, options.seed) {
   auto arrived = [this] {
     if (!acting_)
       take_in();
@@ -33,7 +34,8 @@ session::session(std::shared_ptr<const core::plan> source, testkit_options optio
   for (auto& stage : source_->stages)
     limits_.push_back(stage->limits());
   for (int32_t number = 0; number < options_.partitions; ++number)
-    seats_.emplace_back(record_log{source_->config.topic, number});
+    seats_.emplace_back(record_log{source_->config.topic, number},
+                        record_log{source_->config.change_log, number});
   act([this] {
     for (int32_t number = 0; number < options_.partitions; ++number)
       assign(number);
@@ -97,6 +99,7 @@ void session::settle() {
       follow_up(seat_of(number), number);
     auto brought = bring_back();
     brought |= bring_answers();
+    brought |= bring_batches();
     if (!brought && before == progress())
       break;
   }
@@ -137,6 +140,19 @@ bool session::bring_back() {
   return !arrived.empty();
 }
 
+/// Lets batches leave, and takes their sets home; those of who was given up go nowhere.
+bool session::bring_batches() {
+  batches_.let_leave();
+  auto done = batches_.take_done();
+  for (auto& sets : done)
+    for (auto& each : seats_)
+      if (each.now && each.now->core().memory() == sets.memory) {
+        each.now->core().finished(std::move(sets));
+        break;
+      }
+  return !done.empty();
+}
+
 void session::acknowledge_waiting() {
   report(producer_.unreported(), {});
 }
@@ -153,12 +169,15 @@ void session::follow_up(seat& of, int32_t number) {
     take_records(of);
   if (of.now->core().stopped()) {
     of.now->desk().drop_waiting(); // no call that has not begun may begin
+    batches_.drop(*of.now->core().memory());
     of.stop_reason = of.now->core().stop_reason();
     auto all = of.now->core().stops_source()
                || source_->config.on_error == failure_action::stop_source;
     if (all && !stopping_)
       stop();
   }
+  if (of.now->deadline && source_->config.exactly_once)
+    transact();
   if (of.now->deadline && (of.now->core().drained() || now_ >= *of.now->deadline))
     finish_hand_over(of, number);
 }
@@ -197,9 +216,11 @@ void session::advance(std::chrono::milliseconds by) {
 core::steady_time session::next_due() const {
   auto result = next_commit_;
   lower(result, retry_at_);
+  lower(result, batches_.next_deadline());
   for (auto& each : seats_)
     if (each.now) {
       lower(result, each.now->deadline);
+      lower(result, each.now->core().next_tick());
       lower(result, each.now->desk().next_deadline());
       lower(result, each.now->core().next_retry());
     }
@@ -220,6 +241,9 @@ void session::come_due() {
   for (auto& each : seats_)
     if (auto due = each.now ? each.now->core().next_retry() : std::nullopt; due && now_ >= *due)
       each.now->core().retry_due();
+  for (auto& each : seats_)
+    if (each.now)
+      each.now->core().tick();
   if (now_ >= next_commit_) {
     next_commit_ = now_ + source_->config.commit_interval;
     commit();
@@ -243,7 +267,57 @@ void session::report(std::span<const size_t> outputs, const caf::error& refused)
     seat_of(partition).now->core().delivered(reports);
 }
 
+void session::transact() {
+  for (int32_t number = 0; number < options_.partitions; ++number) {
+    auto& of = seat_of(number);
+    if (!of.now)
+      continue;
+    auto& core = of.now->core();
+    while (const auto* next = core.next_transaction(true)) {
+      for (auto* ev : next->events)
+        for (auto& rec : ev->outputs)
+          producer_.committed(number, *ev, rec);
+      of.committed = next->reached.offset;
+      of.metadata = core::encode({{}, next->reached.beyond}, next->reached.offset);
+      of.now->meter().committed = next->reached.offset;
+      totals_->commits.fetch_add(1);
+      totals_->last_commit = now_.time_since_epoch().count();
+      keep_entries(of, next->changes);
+      core.committed(next->number);
+    }
+  }
+}
+
+void session::keep_entries(seat& of, std::span<core::turn_changes* const> changes) {
+  core::entry_chooser chooser;
+  for (auto& each : chooser.choose(changes, !source_->config.full_change_log)) {
+    logged_record entry{std::string{each.key}, std::nullopt, {}, of.change_log.end(), 0};
+    if (each.value)
+      entry.value.emplace(*each.value);
+    if (!each.type.empty())
+      entry.headers.push_back({"type", std::string{each.type}});
+    for (auto rest = each.headers; auto header = rest.take();)
+      entry.headers.push_back(
+        {std::string{header->name},
+         header->value ? std::optional{std::string{*header->value}} : std::nullopt});
+    of.change_log.append(std::move(entry));
+  }
+}
+
+/// As the restorer does.
+void session::restore(seat& to) {
+  auto& core = to.now->core();
+  core.begin_restore();
+  if (auto entries = to.change_log.read(0, SIZE_MAX))
+    core.restore(*entries);
+  core.restored();
+}
+
 void session::commit() {
+  if (source_->config.exactly_once) {
+    transact();
+    return;
+  }
   for (int32_t number = 0; number < options_.partitions; ++number)
     if (auto& each = seat_of(number); each.now)
       commits_.moved(number, each.now->core().reached());
@@ -270,9 +344,9 @@ void session::assign(int32_t partition) {
   core::progress start{0};
   if (to.committed)
     start = core::choose_start({*to.committed, to.metadata}).at;
-  surroundings around{source_,   *this,    producer_,
-                      skips_,    stops_,   options_.seed,
-                      next_job_, *totals_, {stage_meters_.get(), source_->stages.size()}};
+  surroundings around{
+    source_,       *this,     producer_, skips_,   stops_,
+    options_.seed, next_job_, batches_,  *totals_, {stage_meters_.get(), source_->stages.size()}};
   to.now = std::make_unique<assignment>(around, partition, start, ++epochs_);
   to.stop_reason.clear();
   ++*to.living;
@@ -280,11 +354,14 @@ void session::assign(int32_t partition) {
   memory->returns_to(way_back_, std::make_shared<work::home_gate>(*memory));
   memory->on_gone([living = to.living] { --*living; });
   commits_.add(partition, start);
+  if (!source_->config.change_log.empty())
+    restore(to);
 }
 
 void session::begin_hand_over(int32_t partition, std::chrono::milliseconds deadline) {
   auto& now = *seat_of(partition).now;
   now.core().begin_drain();
+  batches_.hurry(*now.core().memory());
   now.deadline = now_ + deadline;
 }
 
@@ -303,6 +380,7 @@ void session::give_up(seat& of, int32_t number) {
   auto& now = *of.now;
   now.core().give_up();
   now.desk().drop_waiting();
+  batches_.drop(*now.core().memory());
   for (auto& each : now.desk().under_way())
     late_.emplace(each.id, late_job{each, now.core().memory()});
   of.now = nullptr;
@@ -325,6 +403,7 @@ void session::crash() {
       give_up(each, number);
     each.living = std::make_shared<size_t>(0);
   }
+  batches_.clear();
   late_.clear();
   stopping_ = true;
 }
@@ -365,7 +444,10 @@ source_state session::state() const {
                                  each.stop_reason});
   }
   for (uint32_t stage = 0; stage < source_->stages.size(); ++stage)
-    result.stages.push_back(state_of(stage));
+    if (source_->stages[stage]->kind() == processor_kind::batch)
+      result.batchers.push_back(batches_.state_of(stage));
+    else
+      result.stages.push_back(state_of(stage));
   result.errors = stops_;
   result.records = totals_->records;
   result.out = totals_->out;
@@ -378,8 +460,15 @@ source_state session::state() const {
     result.retries += stage.retries;
     result.parked += stage.parked;
   }
+  for (auto& batcher : result.batchers) {
+    result.retries += batcher.retries;
+    result.parked += batcher.parked;
+  }
   result.forwarded = totals_->forwarded;
   result.commits = totals_->commits;
+  result.interjections = totals_->interjections;
+  result.interjections_failed = totals_->interjections_failed;
+  result.interjections_open = static_cast<uint64_t>(totals_->interjections_open.load());
   result.in_flight_max = static_cast<uint64_t>(totals_->in_flight_max.load());
   return result;
 }

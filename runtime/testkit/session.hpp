@@ -9,6 +9,7 @@
 
 #include "runtime/core/commit_plan.hpp"
 #include "runtime/core/start_point.hpp"
+#include "runtime/core/turn_changes.hpp"
 #include "runtime/testkit/assignment.hpp"
 #include "runtime/testkit/record_log.hpp"
 #include "runtime/testkit/way_back.hpp"
@@ -22,9 +23,11 @@ namespace keyloom::rig {
 
 /// A partition of the topic, assigned or not.
 struct seat {
-  explicit seat(record_log records) : log(std::move(records)) {}
+  explicit seat(record_log records, record_log changes)
+    : log(std::move(records)), change_log(std::move(changes)) {}
 
   record_log log;
+  record_log change_log; ///< of the store, as far as it is committed
   std::optional<int64_t> committed;
   std::string metadata;            ///< of the commit: what is out beyond it
   std::unique_ptr<assignment> now; ///< null while it is unassigned
@@ -54,6 +57,8 @@ public:
   /// The producer reports on these outputs, in this order, as it does when it was busy meanwhile.
   void report(std::span<const size_t> outputs, const caf::error& refused);
   void commit();
+  /// Under exactly once: commits what may leave, in transactions.
+  void transact();
 
   // -- jobs --------------------------------------------------------------------------------------
   struct found_job {
@@ -75,12 +80,17 @@ public:
   /// The job has its result: it goes back to its partition, or, when it is late, nowhere.
   void give_back(uint64_t id);
   void call(uint64_t id);
+  /// The batch has its results, or gets them from its executor, or `batch_player`.
+  void give_back_batch(uint64_t id);
+  void execute_batch(uint64_t id);
   void die(uint64_t id);
   void begin(uint64_t id);
   bool step();
 
   /// By stage: what stands for the processor; empty: its own function.
   std::vector<std::function<void(detail::job&)>> played;
+  /// By batcher: what stands for the executor; none: its own function.
+  std::map<uint32_t, std::function<void(core::batch&)>> batch_players;
 
   // -- the lives of partitions -------------------------------------------------------------------
   void assign(int32_t partition);
@@ -95,6 +105,7 @@ public:
   std::vector<seat>& seats() { return seats_; }
   const std::vector<seat>& seats() const { return seats_; }
   seat& seat_of(int32_t partition) { return seats_[static_cast<size_t>(partition)]; }
+  const batch_desk& batches() const { return batches_; }
   delivery_desk& producer() { return producer_; }
   const delivery_desk& producer() const { return producer_; }
   const core::source_meter& totals() const { return *totals_; }
@@ -103,6 +114,8 @@ public:
   source_state state() const;
 
 private:
+  void keep_entries(seat& of, std::span<core::turn_changes* const> changes);
+  void restore(seat& to);
   /// A call that its partition does not wait for any more.
   struct late_job {
     job_desk::waiting_job waiting;
@@ -116,13 +129,15 @@ private:
   struct choice {
     int32_t partition = 0; ///< unless it is a late call
     size_t place = 0;
-    uint64_t late = 0; ///< 0: none
+    uint64_t late = 0;  ///< 0: none
+    uint64_t batch = 0; ///< 0: none
   };
 
   void take_in();
   void settle();
   bool bring_back();
   bool bring_answers();
+  bool bring_batches();
   void follow_limits();
   std::array<uint64_t, 5> progress() const;
   void take_records(seat& from);
@@ -157,6 +172,7 @@ private:
 
   std::unique_ptr<core::source_meter> totals_;
   std::unique_ptr<core::stage_meter[]> stage_meters_;
+  batch_desk batches_;
   delivery_desk producer_;
   std::vector<std::string> skips_;
   std::vector<std::string> stops_; ///< the reasons of partitions that stopped

@@ -57,7 +57,7 @@ size_t session::pending() const {
   for (auto& each : seats_)
     if (each.now)
       result += each.now->desk().size();
-  return result;
+  return result + batches_.sets();
 }
 
 size_t session::calls_under_way(uint32_t stage) const {
@@ -157,6 +157,31 @@ void session::die(uint64_t id) {
   give_back(id);
 }
 
+void session::give_back_batch(uint64_t id) {
+  batches_.executed(id);
+}
+
+void session::execute_batch(uint64_t id) {
+  auto& of = *batches_.find(id);
+  auto& definition = static_cast<detail::batcher_base&>(*source_->stages[of.stage]);
+  auto player = batch_players.find(of.stage);
+  if (player != batch_players.end()) {
+    try {
+      player->second(*of.items);
+    } catch (...) {
+      core::fail(*of.items,
+                 core::what_was_thrown("the executor of batcher '" + definition.name() + "'"));
+    }
+  } else if (definition.handlers() == nullptr) {
+    core::execute(definition, *of.items);
+  } else {
+    throw testkit_error{"batcher '" + definition.name()
+                        + "' has a handler actor, which a testkit does not start; give it answers "
+                          "with answer_with(), or answer its batches one by one"};
+  }
+  batches_.executed(id);
+}
+
 void session::begin(uint64_t id) {
   find_job(id).waiting->begun = true;
 }
@@ -188,10 +213,16 @@ std::vector<session::choice> session::choices() const {
   for (auto& [id, late] : late_)
     if (late.memory != nullptr && !late.waiting.begun)
       result.push_back({.late = id});
+  for (auto& each : batches_.under_way())
+    result.push_back({.batch = each.id});
   return result;
 }
 
 void session::work_at(const choice& chosen) {
+  if (chosen.batch != 0) {
+    execute_batch(chosen.batch);
+    return;
+  }
   if (chosen.late != 0) {
     call(chosen.late);
     return;

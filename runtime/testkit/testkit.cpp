@@ -276,6 +276,57 @@ void testkit_base::begin(const detail::test_job_view& job) {
   session_->begin(job.id);
 }
 
+// -- batches
+// ---------------------------------------------------------------------------------------
+
+std::vector<uint64_t> testkit_base::batches_of(uint32_t batcher) const {
+  std::vector<uint64_t> result;
+  for (auto& each : session_->batches().under_way(batcher))
+    result.push_back(each.id);
+  return result;
+}
+
+uint64_t testkit_base::first_batch(uint32_t batcher) const {
+  auto all = batches_of(batcher);
+  if (all.empty())
+    throw testkit_error{"batcher " + quoted(session_->source().stages[batcher]->name())
+                        + " has no batch under way; items that wait: "
+                        + std::to_string(state_of_batcher(batcher).waiting_items)};
+  return all.front();
+}
+
+std::span<detail::batch_entry* const> testkit_base::items_of(uint64_t batch) const {
+  auto* found = session_->batches().find(batch);
+  if (found == nullptr)
+    throw testkit_error{"the batch was answered already, or its process crashed"};
+  return found->items->items;
+}
+
+void testkit_base::batch_executed(uint64_t batch, const caf::error& reason) {
+  items_of(batch);
+  act(*session_, [&] {
+    if (reason)
+      core::fail(*session_->batches().find(batch)->items, reason);
+    session_->give_back_batch(batch);
+  });
+}
+
+void testkit_base::execute_batch(uint64_t batch) {
+  items_of(batch);
+  act(*session_, [&] { session_->execute_batch(batch); });
+}
+
+void testkit_base::play_batches(
+  uint32_t batcher, std::function<void(std::span<detail::batch_entry* const>)> executor) {
+  session_->batch_players[batcher] = [f = std::move(executor)](core::batch& which) {
+    f(which.items);
+  };
+}
+
+batcher_state testkit_base::state_of_batcher(uint32_t batcher) const {
+  return session_->batches().state_of(batcher);
+}
+
 // -- time
 // ------------------------------------------------------------------------------------------
 
@@ -334,6 +385,27 @@ void testkit_base::refuse_outputs(std::function<bool(const outgoing_record&)> wh
 
 void testkit_base::producer_room(size_t records) {
   session_->producer().room = records;
+}
+
+// -- interjections
+// ---------------------------------------------------------------------------------
+
+std::future<caf::error> testkit_base::interject(int32_t partition,
+                                                detail::interjection_function f) {
+  check_partition(*session_, partition);
+  auto promise = std::make_shared<std::promise<caf::error>>();
+  auto result = promise->get_future();
+  auto what = std::make_shared<detail::asked_interjection>(
+    interjection_result{session_->source().config.topic, partition, {}}, "asked for", std::move(f),
+    [promise](caf::error reason) { promise->set_value(std::move(reason)); });
+  act(*session_, [&] {
+    if (auto& seat = session_->seat_of(partition); seat.now)
+      seat.now->core().interject(std::move(what));
+    else
+      what->fail(errc::not_assigned, "the partition is not assigned; assign() or restart() would "
+                                     "do it");
+  });
+  return result;
 }
 
 // -- commits, partitions, errors

@@ -8,74 +8,17 @@
 // One thread calls the client; there is nothing shared. Ends when everything that was in the topic
 // at the start is consumed and committed. `seconds` run from the first record to the last commit's
 // answer.
-#include <librdkafka/rdkafka.h>
-
-#include <sys/resource.h>
+#include "tests/bench/raw_client.hpp"
 
 #include <algorithm>
-#include <array>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <deque>
-#include <iostream>
-#include <map>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 namespace {
 
-using steady = std::chrono::steady_clock;
-using properties = std::vector<std::pair<std::string, std::string>>;
+using namespace raw;
 
 constexpr size_t batch_size = 1000;
 constexpr auto commit_interval = std::chrono::milliseconds{100};
-constexpr int metadata_timeout_ms = 10'000;
-
-struct settings {
-  std::string brokers;
-  std::string topic;
-  std::string group;
-  std::string out;
-  bool json = false;
-  properties kafka = {};
-};
-
-[[noreturn]] void die(int code, const std::string& text) {
-  std::cerr << "raw_loop: " << text << '\n';
-  std::exit(code);
-}
-
-void check(rd_kafka_resp_err_t code, const std::string& what) {
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-    die(1, what + ": " + rd_kafka_err2str(code));
-}
-
-void check(rd_kafka_error_t* error, const std::string& what) {
-  if (error != nullptr)
-    die(1, what + ": " + rd_kafka_error_string(error));
-}
-
-rd_kafka_conf_t* make_conf(const properties& ours, const properties& users) {
-  auto* conf = rd_kafka_conf_new();
-  std::array<char, 512> why{};
-  for (const auto* layer : {&ours, &users})
-    for (const auto& [name, value] : *layer)
-      if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why.data(), why.size())
-          != RD_KAFKA_CONF_OK)
-        die(2, why.data());
-  return conf;
-}
-
-rd_kafka_t* make_client(rd_kafka_type_t type, rd_kafka_conf_t* conf) {
-  std::array<char, 512> why{};
-  auto* result = rd_kafka_new(type, conf, why.data(), why.size());
-  if (result == nullptr)
-    die(2, why.data());
-  return result;
-}
 
 /// A record that was sent on and is not acknowledged yet.
 struct sent_record {
@@ -181,24 +124,9 @@ private:
 class loop {
 public:
   explicit loop(const settings& cfg) : settings_(cfg), out_(cfg), messages_(batch_size) {
-    auto* conf = make_conf({{"bootstrap.servers", cfg.brokers},
-                            {"client.id", "raw_loop"},
-                            {"group.id", cfg.group},
-                            {"queued.min.messages", "20000"},
-                            {"queued.max.messages.kbytes", "65536"},
-                            {"fetch.queue.backoff.ms", "10"},
-                            {"fetch.wait.max.ms", "50"},
-                            {"enable.auto.commit", "false"},
-                            {"enable.auto.offset.store", "false"},
-                            {"auto.offset.reset", "earliest"},
-                            {"enable.partition.eof", "true"},
-                            {"partition.assignment.strategy", "cooperative-sticky"}},
-                           cfg.kafka);
-    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR
-                                     | RD_KAFKA_EVENT_OFFSET_COMMIT);
-    client_ = make_client(RD_KAFKA_CONSUMER, conf);
+    client_ = make_consumer(cfg, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR
+                                   | RD_KAFKA_EVENT_OFFSET_COMMIT);
     events_ = rd_kafka_queue_get_consumer(client_);
-    check(rd_kafka_poll_set_consumer(client_), "cannot read events");
   }
 
   loop(const loop&) = delete;
@@ -214,8 +142,8 @@ public:
   }
 
   void run() {
-    find_ends();
-    subscribe();
+    find_inputs();
+    subscribe(client_, settings_.topic);
     auto next_commit = steady::now();
     while (!finished()) {
       auto taken = take_all();
@@ -229,34 +157,16 @@ public:
     }
   }
 
-  void report() const;
+  void report() const { raw::report(figures_, settings_.json); }
 
 private:
-  void find_ends() {
-    const rd_kafka_metadata_t* metadata = nullptr;
-    auto* topic = rd_kafka_topic_new(client_, settings_.topic.c_str(), nullptr);
-    auto code = rd_kafka_metadata(client_, 0, topic, &metadata, metadata_timeout_ms);
-    if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT)
-      die(3, "no broker answers at " + settings_.brokers);
-    check(code, "cannot look up topic " + settings_.topic);
-    check(metadata->topics[0].err, "topic " + settings_.topic);
-    for (int32_t i = 0; i < metadata->topics[0].partition_cnt; ++i) {
-      int64_t low = 0;
-      auto& from = inputs_[i];
-      check(rd_kafka_query_watermark_offsets(client_, settings_.topic.c_str(), i, &low, &from.end,
-                                             metadata_timeout_ms),
-            "cannot look up the end of partition " + std::to_string(i));
-      from.empty = low == from.end;
+  void find_inputs() {
+    auto ends = find_ends(client_, settings_);
+    for (size_t i = 0; i < ends.size(); ++i) {
+      auto& from = inputs_[static_cast<int32_t>(i)];
+      from.end = ends[i].high;
+      from.empty = ends[i].low == ends[i].high;
     }
-    rd_kafka_metadata_destroy(metadata);
-    rd_kafka_topic_destroy(topic);
-  }
-
-  void subscribe() {
-    auto* list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, settings_.topic.c_str(), RD_KAFKA_PARTITION_UA);
-    check(rd_kafka_subscribe(client_, list), "cannot subscribe");
-    rd_kafka_topic_partition_list_destroy(list);
   }
 
   size_t take_all() {
@@ -271,8 +181,8 @@ private:
     auto got = rd_kafka_consume_batch_queue(from.queue, 0, messages_.data(), batch_size);
     if (got <= 0)
       return 0;
-    if (records_ == 0)
-      first_record_ = steady::now();
+    if (figures_.records == 0)
+      figures_.first_record = steady::now();
     auto count = static_cast<size_t>(got);
     for (size_t i = 0; i < count; ++i)
       look_at(from, *messages_[i]);
@@ -289,7 +199,7 @@ private:
       return;
     }
     check(message.err, "cannot read");
-    ++records_;
+    ++figures_.records;
     from.position = message.offset + 1;
   }
 
@@ -316,7 +226,7 @@ private:
     }
     if (list->cnt > 0) {
       check(rd_kafka_commit_queue(client_, list, events_, nullptr, nullptr), "cannot commit");
-      ++commits_;
+      ++figures_.commits;
     }
     rd_kafka_topic_partition_list_destroy(list);
   }
@@ -338,8 +248,6 @@ private:
     }
   }
 
-  // A queue leaves the consumer's own before the partition is assigned, or records would arrive
-  // there.
   void rebalance(rd_kafka_event_t* event) {
     auto* list = rd_kafka_event_topic_partition_list(event);
     auto assigns = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
@@ -348,9 +256,7 @@ private:
       from.assigned = assigns;
       if (from.queue != nullptr)
         continue;
-      from.queue = rd_kafka_queue_get_partition(client_, list->elems[i].topic,
-                                                list->elems[i].partition);
-      rd_kafka_queue_forward(from.queue, nullptr);
+      from.queue = take_queue(client_, list->elems[i]);
     }
     check(assigns ? rd_kafka_incremental_assign(client_, list)
                   : rd_kafka_incremental_unassign(client_, list),
@@ -364,7 +270,7 @@ private:
       auto& from = inputs_[list->elems[i].partition];
       from.committed = std::max(from.committed, list->elems[i].offset);
     }
-    last_commit_ = steady::now();
+    figures_.last_commit = steady::now();
   }
 
   settings settings_;
@@ -373,34 +279,8 @@ private:
   rd_kafka_queue_t* events_ = nullptr;
   std::map<int32_t, input> inputs_;
   std::vector<rd_kafka_message_t*> messages_;
-  size_t records_ = 0;
-  size_t commits_ = 0;
-  steady::time_point first_record_ = {};
-  steady::time_point last_commit_ = {};
+  figures figures_;
 };
-
-void loop::report() const {
-  auto seconds = std::chrono::duration<double>(last_commit_ - first_record_).count();
-  seconds = records_ == 0 ? 0 : seconds;
-  auto rate = seconds > 0 ? static_cast<double>(records_) / seconds : 0;
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  auto in_seconds = [](const timeval& x) {
-    return static_cast<double>(x.tv_sec) + static_cast<double>(x.tv_usec) / 1e6;
-  };
-  auto cpu = in_seconds(used.ru_utime) + in_seconds(used.ru_stime);
-  auto memory = static_cast<double>(used.ru_maxrss) / 1024;
-  const auto* format
-    = settings_.json
-        ? "{\"records\":%zu,\"seconds\":%.3f,\"rec_per_s\":%.0f,\"cpu_s\":%.3f,"
-          "\"maxrss_mb\":%.1f,\"commits\":%zu}\n"
-        : "%zu records in %.3f s: %.0f records/s; %.3f s of CPU, %.1f MB, %zu commits\n";
-  // Both formats take the same arguments; the compiler cannot see a chosen literal.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-  std::printf(format, records_, seconds, rate, cpu, memory, commits_);
-#pragma GCC diagnostic pop
-}
 
 // -- the command line -----------------------------------------------------------------------------
 
@@ -409,43 +289,10 @@ constexpr std::string_view usage
     "                [--kafka property=value]...\n"
     "Consumes what is in T now with plain librdkafka, commits it, and says how fast that was.\n";
 
-settings parse(int argc, char** argv) {
-  settings result;
-  std::map<std::string_view, std::string*> texts{{"--brokers", &result.brokers},
-                                                 {"--topic", &result.topic},
-                                                 {"--group", &result.group},
-                                                 {"--out", &result.out}};
-  for (int i = 1; i < argc; ++i) {
-    std::string_view name{argv[i]};
-    if (name == "--json") {
-      result.json = true;
-      continue;
-    }
-    if (name == "--help") {
-      std::cout << usage;
-      std::exit(0);
-    }
-    if (!texts.contains(name) && name != "--kafka")
-      die(2, "unknown option " + std::string{name} + "\n" + std::string{usage});
-    if (++i == argc)
-      die(2, std::string{name} + " takes a value");
-    std::string value{argv[i]};
-    if (name != "--kafka")
-      *texts[name] = value;
-    else if (auto at = value.find('='); at != std::string::npos)
-      result.kafka.emplace_back(value.substr(0, at), value.substr(at + 1));
-    else
-      die(2, "--kafka takes property=value, not " + value);
-  }
-  if (result.brokers.empty() || result.topic.empty() || result.group.empty())
-    die(2, "--brokers, --topic and --group are needed\n" + std::string{usage});
-  return result;
-}
-
 } // namespace
 
 int main(int argc, char** argv) {
-  loop consumer{parse(argc, argv)};
+  loop consumer{parse(argc, argv, usage)};
   consumer.run();
   consumer.report();
   // The group forgets this member after its session timeout; leaving it costs time that measures

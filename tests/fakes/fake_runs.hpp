@@ -37,6 +37,10 @@ public:
     waiting_[{stage, slot}].append(std::move(jobs));
   }
 
+  void to_batcher(uint32_t, core::run&&) override {
+    violations.push_back("a batcher, which this fake has none of, was given sets");
+  }
+
   void key_idle(uint32_t stage, uint32_t slot) override {
     ++idle;
     if (holders_.erase({stage, slot}) == 0)

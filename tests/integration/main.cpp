@@ -1,11 +1,14 @@
 // Runs the integration tests. Those with a real broker need KEYLOOM_BROKER=host:port, see
-// broker_fixture.hpp. With --child it is a child process of one of them, see child_worker.hpp.
+// broker_fixture.hpp. With --child, --counting-child or --transacting-child it is a child process
+// of one of them, see child_worker.hpp, counting_child.hpp and transacting_child.hpp.
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 
 #include "tests/integration/child_worker.hpp"
+#include "tests/integration/counting_child.hpp"
 #include "tests/integration/remote_node.hpp"
 #include "tests/integration/test_messages.hpp"
+#include "tests/integration/transacting_child.hpp"
 
 #include <keyloom/exec_main.hpp>
 
@@ -24,6 +27,10 @@ int main(int argc, char** argv) {
   keyloom::init_global_meta_objects();
   if (argc > 1 && std::string_view{argv[1]} == keyloom::test::child_flag)
     return keyloom::test::run_child({argv + 2, argv + argc});
+  if (argc > 1 && std::string_view{argv[1]} == keyloom::test::transacting_child_flag)
+    return keyloom::test::run_transacting_child({argv + 2, argv + argc});
+  if (argc > 1 && std::string_view{argv[1]} == keyloom::test::counting_child_flag)
+    return keyloom::test::run_counting_child({argv + 2, argv + argc});
   if (const auto* port = std::getenv("KEYLOOM_TEST_NODE"))
     return keyloom::test::run_remote_node(port);
   return Catch::Session().run(argc, argv);

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <future>
 #include <thread>
 
 using namespace keyloom;
@@ -159,6 +160,31 @@ TEST_CASE("I6: nothing of a lost partition is committed, and its records come ag
   REQUIRE(eventually([&] { return source.state().out == 3; }));
   source.stop();
   CHECK(with.committed(in) == std::vector<int64_t>{2});
+}
+
+TEST_CASE("a stop does not wait for what partitions that are lost meanwhile still do") {
+  mock_cluster cluster;
+  auto broker = test_broker::real(cluster.address());
+  source_fixture with{broker};
+  auto in = test_broker::new_name("lost-in-stop");
+  cluster.create_topic(in, 1);
+  send(broker, {{.topic = in, .key = "k", .value = "0", .partition = 0}});
+  auto cfg = with.config(in);
+  cfg.stop_deadline = 1h;
+  event_source<> source{with.system, cfg};
+  std::optional<job_completion> never_called;
+  source.on_default([&](context<>& ctx, const record&) {
+    never_called = ctx.job_complete([](context<>&) { return complete; });
+    return incomplete;
+  });
+  require_ok(source.start());
+  REQUIRE(eventually([&] { return source.state().records == 1; }));
+  auto stopped = std::async(std::launch::async, [&] { source.stop(); });
+  REQUIRE(eventually([&] { return lifecycle_of(source, 0) == lifecycle::draining; }));
+  cluster.expire_session();
+  CHECK(stopped.wait_for(patience) == std::future_status::ready);
+  CHECK(source.state().errors.empty());
+  CHECK(with.committed(in).at(0) <= 0);
 }
 
 TEST_CASE(

@@ -5,6 +5,7 @@
 #include <caf/type_id.hpp>
 
 #include <string>
+#include <vector>
 
 namespace keyloom::test {
 
@@ -23,4 +24,5 @@ bool inspect(Inspector& f, question& x) {
 
 CAF_BEGIN_TYPE_ID_BLOCK(keyloom_test, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(keyloom_test, (keyloom::test::question))
+  CAF_ADD_TYPE_ID(keyloom_test, (std::vector<std::string>))
 CAF_END_TYPE_ID_BLOCK(keyloom_test)

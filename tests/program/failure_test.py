@@ -84,14 +84,15 @@ class Failures(Case):
                                       "--exactly-once"))
             self.assertEqual((verified["seen"], verified["duplicates"], verified["out_of_order"]), (1000, 0, 0))
         for options in (["none"], ["compute"], ["blocking"], ["blocking", "--by-run"], ["actor"], ["async"],
-                        ["compute", "--mode", "unordered"], ["blocking", "--mode", "by_partition"]):
+                        ["batch", "--batch-size", 7], ["compute", "--mode", "unordered"], ["blocking", "--mode", "by_partition"]):
             with self.subTest(options), embedded_broker() as address:
                 test(address, "--processor", *options)
         if address := real_broker():
             test(address, "--processor", "blocking", "--concurrency", 50)
 
     def test_every_record_is_in_the_output_or_among_the_dead_letters_once_in_order(self):
-        for options in (["blocking", "--delay-ms", 1, "--concurrency", 50], ["none"], ["compute"], ["actor"], ["async"]):
+        for options in (["blocking", "--delay-ms", 1, "--concurrency", 50], ["none"], ["compute"], ["actor"], ["async"],
+                        ["batch", "--delay-ms", 1, "--batch-size", 20, "--concurrency", 5], ["batch", "--batch-size", 1]):
             self.each_broker(lambda address, o=options: self.check_split(address, "--processor", *o))
 
     def test_a_dead_letter_is_the_record_as_it_was_with_where_and_why(self):

@@ -51,7 +51,8 @@ class Work(unittest.TestCase):
     def test_each_processor_keeps_order_and_loses_nothing(self):
         for options in (["none"], ["compute"], ["blocking", "--delay-ms", 1, "--concurrency", 20], ["actor"],
                         ["actor", "--delay-ms", 2, "--jitter-ms", 3, "--concurrency", 50], ["async"],
-                        ["async", "--delay-ms", 2, "--jitter-ms", 3, "--concurrency", 50]):
+                        ["async", "--delay-ms", 2, "--jitter-ms", 3, "--concurrency", 50], ["batch"],
+                        ["batch", "--batch-size", 7, "--delay-ms", 2, "--jitter-ms", 3, "--concurrency", 10]):
             self.each_broker(lambda address, o=options: self.check(address, "--processor", *o))
 
     def test_each_order_and_turn_keeps_keys_in_order(self):
@@ -210,7 +211,8 @@ class Work(unittest.TestCase):
         self.assertEqual(keyloom("work", "--topic", "t").returncode, 2)
         for options in (["--mode", "magic"], ["--by-run"], ["--processor", "actor", "--by-run"],
                         ["--processor", "compute", "--by-run", "--mode", "unordered"], ["--stragglers", "2:5"],
-                        ["--stragglers", "0.5"], ["--on-error", "panic"]):
+                        ["--stragglers", "0.5"], ["--on-error", "panic"], ["--batch-size", 5],
+                        ["--processor", "batch", "--batch-size", 0], ["--processor", "batch", "--mode", "unordered"]):
             self.assertEqual(keyloom("work", "--topic", "t", "--group", "g", *options).returncode, 2, options)
         unreachable = keyloom("work", "--brokers", "127.0.0.1:1", "--topic", "t", "--group", "g", "--timeout", 1)
         self.assertEqual(unreachable.returncode, 3, unreachable.stderr)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mistreats a group of `keyloom work` processes on a real broker, under load, and checks what must hold all the same:
-nothing is lost, keys stay in order, only what was not committed when a member died comes again, every live member goes
-on. What happens when comes from a seed."""
+nothing is lost, keys stay in order, only what was not committed when a member died comes again (with --exactly-once:
+nothing), every live member goes on. What happens when comes from a seed."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ import time
 import judgement
 import plan
 from group import PROCESSORS, PROTOCOLS, SESSION, Group
-from world import PATIENCE, Broker, eventually, keyloom, records, started
+from world import PATIENCE, Broker, eventually, keyloom, latest, records, started
 
 STILL = 25  # seconds that a partition, or a member, may stand still; a dead owner takes SESSION of them
 
@@ -37,6 +37,7 @@ def parse(arguments):
     parser.add_argument("--rate", type=int, default=800, help="records a second; default 800")
     parser.add_argument("--brokers", default=os.environ.get("KEYLOOM_BROKER") or None,
                         help="default: KEYLOOM_BROKER, or a broker of our own")
+    parser.add_argument("--exactly-once", action="store_true", help="the members are, and count in a store; then nothing may come twice")
     parser.add_argument("--work", default="", help="more options of keyloom work, in one argument")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the members' logs")
     options = parser.parse_args(arguments)
@@ -49,8 +50,9 @@ def replay_command(options):
     command = ["tests/robustness/conductor.py", "--seed", str(options.seed)]
     for name in ("minutes", "protocol", "processor", "members", "partitions", "keys", "rate"):
         command += [f"--{name}", str(getattr(options, name))]
-    if options.outages:
-        command.append("--outages")
+    for name in ("outages", "exactly_once"):
+        if getattr(options, name):
+            command.append(f"--{name.replace('_', '-')}")
     return shlex.join(command + (["--work", options.work] if options.work else []))
 
 
@@ -117,7 +119,8 @@ def judge(group, complaints):
         ledger.add_input(partition, offset, value)
     for _, _, headers, value in records(group.broker.address, group.out):
         ledger.add_output(headers.split("by=")[1].split(",")[0], value)
-    harms = group.all_harms()
+    exactly_once = group.options.exactly_once
+    harms = [] if exactly_once else group.all_harms()
     troubles = group.troubles()
     found = {
         "lost": judgement.nothing_lost(ledger),
@@ -128,9 +131,13 @@ def judge(group, complaints):
                                                                    SESSION),
         "members that stood still": judgement.members_go_on(ledger, group.spans, troubles, STILL),
     }
+    if exactly_once:
+        counts = {key: int(count) for key, count in latest(group.broker.address, group.state).items()}
+        found["counts"] = judgement.counts_are_true(ledger, counts)
     for name, each in found.items():
         complaints += [f"{name} ({len(each)}): {x}" for x in each[:5]]
-    verified, done = keyloom("verify", "--brokers", group.broker.address, "--topic", group.topic, "--out", group.out)
+    verified, done = keyloom("verify", "--brokers", group.broker.address, "--topic", group.topic, "--out", group.out,
+                             *(["--exactly-once"] if exactly_once else []))
     if done.returncode != 0:
         complaints.append(f"verify ended with {done.returncode}: {done.stdout} {done.stderr}")
     return complaints, summary(group, ledger, harms, verified)

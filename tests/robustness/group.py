@@ -40,6 +40,7 @@ class Group:
         self.away = 0  # seconds that the broker was away: the plan stands still
         run = f"{options.seed}-{int(self.begin)}"
         self.topic, self.out, self.group = f"in-{run}", f"out-{run}", f"group-{run}"
+        self.state = f"state-{run}"  # a change log
         self.chance = random.Random(f"processors {options.seed}")
         self.members = []
         self.steps = collections.Counter()
@@ -93,6 +94,7 @@ class Group:
                    "--out", self.out, "--tag", name, "--processor", processor, *PROCESSORS[processor], "--json"]
         for each in PROTOCOLS[self.options.protocol]:
             command += ["--kafka", each.format(slot=slot)]
+        command += ["--exactly-once", "--state", self.state] if self.options.exactly_once else []
         command += shlex.split(self.options.work)
         self.members.append(Member(name, slot, processor, [str(x) for x in command], self.folder))
         self.say(f"{name} joins: {processor}, slot {slot}")

@@ -33,6 +33,7 @@ class Ledger:
         self.written = {}  # key -> counters, members and times, in the order of the topic
         self.members = []  # names, by number
         self.foreign = 0
+        self.counts = []  # (key, counter, count), where outputs have one
 
     def add_input(self, partition, offset, value):
         where, found = self.inputs.setdefault(value["k"], (partition, array.array("q")))
@@ -44,6 +45,8 @@ class Ledger:
         if key not in self.inputs or counter >= len(self.inputs[key][1]):
             self.foreign += 1
             return
+        if "c" in value:
+            self.counts.append((key, counter, value["c"]))
         if member not in self.members:
             self.members.append(member)
         columns = self.written.setdefault(key, (array.array("q"), array.array("H"), array.array("q")))
@@ -121,6 +124,17 @@ def repeats_are_explained(ledger, harms):
 def _covers(harm, partition, offset):
     low, high = harm.ranges.get(partition, (0, 0))
     return low <= offset < high
+
+
+def counts_are_true(ledger, counts):
+    """Under exactly once with a store. `counts`: of each key, as the change log says. Each output has the count of its
+    record, which is one more than its counter."""
+    result = [f"key {key}: the output of counter {counter} says {count}" for key, counter, count in ledger.counts
+              if count != counter + 1]
+    for key, (_, offsets) in ledger.inputs.items():
+        if counts.get(key) != len(offsets):
+            result.append(f"key {key}: the change log says {counts.get(key)} instead of {len(offsets)}")
+    return result
 
 
 def count_repeats(ledger):

@@ -56,6 +56,15 @@ class Judgement(unittest.TestCase):
         self.assertEqual(len(check(goes_back, {("m0", 0): [99, 103]})), 1)
         self.assertEqual(len(check(goes_back, {("m1", 0): [101.5]})), 1)
 
+    def test_counts_are_one_more_than_counters_in_outputs_and_in_the_change_log(self):
+        book = ledger(one_after_the_other(0, 1, 2, 3))
+        book.counts = [("a", counter, counter + 1) for counter in range(4)]
+        self.assertEqual(judgement.counts_are_true(book, {"a": 4}), [])
+        self.assertEqual(len(judgement.counts_are_true(book, {"a": 3})), 1)
+        self.assertEqual(len(judgement.counts_are_true(book, {})), 1)
+        book.counts[2] = ("a", 2, 4)
+        self.assertEqual(len(judgement.counts_are_true(book, {"a": 4})), 1)
+
     def test_a_repeat_needs_a_harm_that_covers_its_offset(self):
         twice = ledger([*one_after_the_other(0, 1), (1, "m1", 110), (2, "m1", 111)])
         check = judgement.repeats_are_explained

@@ -81,6 +81,13 @@ def records(address, topic):
     assert reader.returncode == 0, f"kcat ended with {reader.returncode}"
 
 
+def latest(address, topic):
+    """The last value of each key, as an independent client reads a change log."""
+    command = ["kcat", "-b", address, "-t", topic, "-C", "-e", "-q", "-f", "%k %s\n", "-X", "fetch.wait.max.ms=10"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return dict(line.split(" ", 1) for line in text.splitlines())
+
+
 def wait_until_catches(process, number):
     """Waits until a process has a handler for this signal, or has ended."""
     status = pathlib.Path(f"/proc/{process.pid}/status")

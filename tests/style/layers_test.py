@@ -13,6 +13,7 @@ MAY_INCLUDE = {
     "include/keyloom": set(),
     "runtime/core": CORE,
     "runtime/log": {"include/keyloom"},
+    "runtime/store": CORE,
     "runtime/work": CORE | {"runtime/core"},
     "runtime/kafka": CORE | {"runtime/core", "runtime/log"},
     "runtime/testkit": CORE | {"runtime/core", "runtime/work/home_gate.hpp"},

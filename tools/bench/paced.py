@@ -39,7 +39,7 @@ def load(bench, topic, records, rate=None):
 def measure(bench, name, scenario, turn):
     topic = bench.empty_topic(f"bench-{bench.run_id}-{name}-{turn}", scenario.partitions)
     load(bench, topic, 1)
-    command = ["work", "--topic", topic, "--group", topic, *scenario.options]
+    command = [*scenario.options, "--topic", topic, "--group", topic]
     reader = None
     if scenario.forwards:
         out = bench.empty_topic(f"{topic}-out", scenario.partitions)
@@ -47,7 +47,7 @@ def measure(bench, name, scenario, turn):
         reader = subprocess.Popen(
             bench.command("bench/visible_latency", "--topic", out, "--records",
                           str(scenario.rate * scenario.seconds)), stdout=subprocess.PIPE, text=True)
-    worker = subprocess.Popen(bench.command("keyloom", *command), stdout=subprocess.PIPE,
+    worker = subprocess.Popen(bench.command(scenario.program, *command), stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True)
     try:
         wait_until_reading(bench, topic, topic, scenario.partitions)
@@ -64,9 +64,9 @@ def measure(bench, name, scenario, turn):
             reader.kill()
     result = json.loads(worker.communicate(timeout=60)[0])
     if worker.returncode != 0:
-        raise SystemExit(f"bench: {name}: keyloom work ended with {worker.returncode}")
+        raise SystemExit(f"bench: {name}: {scenario.program} ended with {worker.returncode}")
     say(f"{name}, round {turn + 1}: {cpu / scenario.seconds:.1%} of a core"
         + (f", visible after {visible['p50_ms']} ms (p99 {visible['p99_ms']})" if visible else ""))
     return {"cores": cpu / scenario.seconds, "maxrss_mb": result["maxrss_mb"],
-            "lat_p50_ms": result["lat_p50_ms"], "lat_p99_ms": result["lat_p99_ms"],
+            "lat_p50_ms": result.get("lat_p50_ms"), "lat_p99_ms": result.get("lat_p99_ms"),
             "visible_p50_ms": visible.get("p50_ms"), "visible_p99_ms": visible.get("p99_ms")}

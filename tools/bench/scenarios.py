@@ -27,12 +27,16 @@ class RawLoop:
 
 @dataclasses.dataclass(frozen=True)
 class Ideal:
-    """Compared with what the calls alone allow: so many at once, each of so many milliseconds."""
+    """Compared with what the calls alone allow: so many at once, each of so many milliseconds and, in a
+    batcher, of so many records of any keys."""
     concurrency: int
     delay_ms: int
+    batch: int | None = None
 
     def rate(self, topic):
         per_call = 1000 / self.delay_ms
+        if self.batch is not None:
+            return self.concurrency * self.batch * per_call
         return min(self.concurrency * per_call, per_call / topic.hottest_share())
 
 
@@ -56,13 +60,14 @@ class Scenario:
 @dataclasses.dataclass(frozen=True)
 class Paced:
     """Records come at a rate while `keyloom work` runs; what counts is latency and CPU."""
-    options: tuple
+    options: tuple  # of the program, its sub-command first
     rate: int  # records/s; 0: none at all
     aim: str = ""
     partitions: int = 8
     seconds: int = 20
     forwards: bool = False
     against: str = ""  # another paced scenario, whose CPU is compared
+    program: str = "keyloom"  # or a program of tests/bench
 
 
 def calls(processor, delay_ms, concurrency, records, aim):
@@ -74,6 +79,7 @@ ZIPF = Topic(records=20_000, zipf=1.1)
 ZIPF_OPTIONS = ("--processor", "blocking", "--delay-ms", "10", "--concurrency", "100")
 NONE = ("--processor", "none")
 COMPUTE = ("--processor", "compute")
+BATCH = ("--processor", "batch", "--batch-size", "50")
 
 SCENARIOS = {
     "inline": Scenario(NONE, aim="0.85"),
@@ -82,22 +88,27 @@ SCENARIOS = {
     "async": Scenario(("--processor", "async", "--concurrency", "1000")),
     "forward": Scenario((), aim="0.85", forwards=True, program="bench/forward"),
     "work-out": Scenario(NONE, forwards=True),
+    "raw-eos": Scenario((), topic=Topic(records=1_000_000), forwards=True, program="bench/raw_eos"),
     "blocking-1ms": calls("blocking", 1, 100, 1_000_000, "0.8, 8 us"),
     "blocking-10ms": calls("blocking", 10, 1000, 1_000_000, "0.85"),
     "blocking-100ms": calls("blocking", 100, 1000, 100_000, "0.9"),
     "actor-10ms": calls("actor", 10, 1000, 1_000_000, "0.95"),
     "async-10ms": calls("async", 10, 1000, 1_000_000, "0.95"),
+    "batch": Scenario((*BATCH, "--concurrency", "100"), aim="0.25"),
+    "batch-10ms": Scenario((*BATCH, "--concurrency", "100", "--delay-ms", "10"), Ideal(100, 10, 50),
+                           "0.6, 5 us", Topic(1_000_000)),
     "zipf": Scenario(ZIPF_OPTIONS, Ideal(100, 10), "0.97", ZIPF),
     "zipf-by-run": Scenario((*ZIPF_OPTIONS, "--by-run"), Other("zipf"), "5", ZIPF),
     "keys-100k": Scenario(COMPUTE, Other("compute", "cpu_us"), "at most 2", Topic(keys=100_000)),
     "keys-1m": Scenario(COMPUTE, Other("compute", "cpu_us"), "at most 2", Topic(keys=1_000_000)),
     "partitions-24": Scenario(NONE, Other("inline"), "0.8", Topic(partitions=24)),
     "partitions-1": Scenario(NONE, Other("inline"), "0.6", Topic(partitions=1)),
-    "latency": Paced((*NONE, "--kafka", "linger.ms=1"), 5000, "p50 5 ms, p99 20 ms", forwards=True),
-    "paced-8": Paced(NONE, 10_000),
-    "paced-1000": Paced(NONE, 10_000, "at most 2", partitions=1000, against="paced-8"),
-    "idle-8": Paced(NONE, 0),
-    "idle-1000": Paced(NONE, 0, "at most 2", partitions=1000, against="idle-8"),
+    "latency": Paced(("work", *NONE, "--kafka", "linger.ms=1"), 5000, "p50 5 ms, p99 20 ms", forwards=True),
+    "latency-raw-eos": Paced(("--follow",), 5000, forwards=True, program="bench/raw_eos"),
+    "paced-8": Paced(("work", *NONE), 10_000),
+    "paced-1000": Paced(("work", *NONE), 10_000, "at most 2", partitions=1000, against="paced-8"),
+    "idle-8": Paced(("work", *NONE), 0),
+    "idle-1000": Paced(("work", *NONE), 0, "at most 2", partitions=1000, against="idle-8"),
 }
 
 

@@ -52,7 +52,7 @@ def print_paced(results, scenarios):
         ratio = f"{cores / median(results[scenario.against], 'cores'):.2f} x {scenario.against}" \
             if scenario.against else ""
         latency = f"{median(done, 'lat_p50_ms'):.1f}, {median(done, 'lat_p99_ms'):.1f}" \
-            if scenario.rate else ""
+            if scenario.rate and scenario.program == "keyloom" else ""
         visible = f"{median(done, 'visible_p50_ms'):.1f}, {median(done, 'visible_p99_ms'):.1f}" \
             if scenario.forwards else ""
         print(f"| {name} | {scenario.rate:,} | {scenario.partitions} | {cores:.1%} | {ratio} "

@@ -47,6 +47,7 @@ struct job {
   uint32_t stage = 0;     ///< index of the stage in its source, or `no_stage`
   uint32_t slot = 0;      ///< its place in its stage's queue
   uint64_t behind = 0;    ///< jobs of its place that come before it
+  int64_t held_bytes = 0; ///< counted in the byte budget while the job is open
   bool pass = false;      ///< does nothing but wait its turn; has no payload
   bool timed_out = false; ///< its call took longer than the stage's timeout
   bool keeps_key = false; ///< timed out, and its call still runs: its key waits for that (I3)

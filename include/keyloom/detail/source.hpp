@@ -2,7 +2,9 @@
 // actors/source_impl.cpp.
 #pragma once
 
+#include <keyloom/detail/interjection.hpp>
 #include <keyloom/detail/stage_base.hpp>
+#include <keyloom/detail/store_port.hpp>
 #include <keyloom/source_config.hpp>
 
 #include <caf/fwd.hpp>
@@ -20,7 +22,7 @@ using handler_function = std::function<outcome(turn&, const record&)>;
 
 /// Makes the store of a partition; the result is kept by its partition and freed with it.
 using store_factory
-  = std::function<std::shared_ptr<void>(const std::string& topic, int32_t partition)>;
+  = std::function<std::unique_ptr<store_port>(const std::string& topic, int32_t partition)>;
 
 class source {
 public:
@@ -31,9 +33,17 @@ public:
   virtual void set_untyped_route(handler_function handler) = 0;
   virtual void set_default_route(handler_function handler) = 0;
   virtual uint32_t add_stage(std::unique_ptr<stage_base> stage) = 0;
+  virtual void add_interjection(scheduled_interjection what) = 0;
 
   /// Any thread, at any time.
   virtual caf::error set_limits(uint32_t stage, const stage_limits& limits) = 0;
+
+  /// Any thread, at any time. `done` is called once, by any thread, and must not throw. An empty
+  /// topic: the one that the source reads.
+  virtual void interject(std::string topic, int32_t partition, interjection_function call,
+                         asked_interjection::answer_function done)
+    = 0;
+  virtual void interject_all(interjection_function call, interjection_answers done) = 0;
 
   virtual caf::error start() = 0;
   virtual void stop() = 0;

@@ -13,9 +13,12 @@
 
 namespace keyloom::detail {
 
+class change_recorder;
+
 class turn {
 public:
   virtual const record& input() const = 0;
+  virtual bool is_interjection() const = 0;
   virtual const std::string& topic() const = 0;
   virtual int32_t partition_id() const = 0;
   virtual std::chrono::system_clock::time_point now() const = 0;
@@ -33,11 +36,16 @@ public:
   /// then.
   virtual job_completion job_complete(std::function<outcome(turn&)> finalizer) = 0;
 
-  /// The store of the partition, or null in a source without one.
+  /// The store of the partition, to read; null in a source without one.
   virtual void* store() = 0;
 
-  /// The turn is about to change the store: from here on it cannot be undone.
-  virtual void store_changes() = 0;
+  /// The same, to change it by changes that go to `recorder`.
+  virtual void* store_to_change() = 0;
+  virtual change_recorder& recorder() = 0;
+
+  /// The turn is about to change the store in a way that no change log can tell, and nobody can
+  /// undo. Throws in a source with a change log.
+  virtual void unrecorded_change() = 0;
 
 protected:
   ~turn() = default;

@@ -12,6 +12,7 @@ namespace {
 class idle_turn final : public detail::turn {
 public:
   const record& input() const override { return input_; }
+  bool is_interjection() const override { return false; }
   const std::string& topic() const override { return topic_; }
   int32_t partition_id() const override { return 0; }
   std::chrono::system_clock::time_point now() const override { return {}; }
@@ -22,7 +23,9 @@ public:
     throw std::logic_error("nothing is done by hand");
   }
   void* store() override { return nullptr; }
-  void store_changes() override { FAIL("there is no store"); }
+  void* store_to_change() override { return nullptr; }
+  detail::change_recorder& recorder() override { throw std::logic_error{"there is no store"}; }
+  void unrecorded_change() override { FAIL("there is no store"); }
 
 private:
   record input_;

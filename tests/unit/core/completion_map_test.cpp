@@ -79,6 +79,18 @@ TEST_CASE("a map may begin at its offset, as an inherited one does that nothing 
   CHECK(decoded(encode(map, 5), 5) == map);
 }
 
+TEST_CASE("a commit's mark comes out as it went in, beside whatever else the map says") {
+  constexpr auto highest = std::numeric_limits<int64_t>::max();
+  for (auto mark : {commit_mark{0, 0, -1}, commit_mark{0x0123456789abcdef, 300, 0},
+                    commit_mark{~uint64_t{0}, uint64_t{highest}, highest - 1}})
+    for (auto& out : {runs{}, runs{{11, 12}, {14, 20}}})
+      for (auto topic : {std::optional<topic_id>{}, std::optional{some_topic}}) {
+        auto metadata = encode({topic, out, mark}, 10);
+        CHECK(decoded(metadata, 10) == completion_map{topic, out, mark});
+        CHECK(metadata.size() <= encode({topic, out}, 10).size() + 20 + mark_bytes * 4 / 3);
+      }
+}
+
 TEST_CASE("a straggler with a million behind it takes a few bytes") {
   completion_map map{some_topic, {{1, 1'000'001}}};
   auto metadata = encode(map, 0);

@@ -81,8 +81,10 @@ TEST_CASE("looks are frequent enough for the warning time, and seldom enough for
 }
 
 TEST_CASE("a standing event is named with offset, key, stage and what it waits for") {
-  CHECK(to_string({7, "a", "look-up", "a call that runs"})
+  CHECK(to_string({7, "", "a", "look-up", "a call that runs"})
         == "offset 7, key 'a', stage 'look-up', waits for a call that runs");
-  CHECK(to_string({7, std::nullopt, "", "its handler to be called"})
+  CHECK(to_string({7, "", std::nullopt, "", "its handler to be called"})
         == "offset 7, no key, waits for its handler to be called");
+  CHECK(to_string({-1, "sweep", std::nullopt, "", "1 output to be acknowledged"})
+        == "interjection 'sweep', waits for 1 output to be acknowledged");
 }

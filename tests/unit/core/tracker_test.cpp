@@ -90,14 +90,6 @@ TEST_CASE("a batch whose records are all out gives its memory back while a strag
   CHECK(records->get_reference_count() == 1);
 }
 
-TEST_CASE("sequences have no gaps where offsets have") {
-  core::tracker events{0};
-  CHECK(events.open(make_batch({3, 9})).first_sequence == 0);
-  events.open(make_batch({}, 30));
-  CHECK(events.open(make_batch({40})).first_sequence == 2);
-  CHECK(events.next_sequence() == 3);
-}
-
 // -- what is out beyond the lowest offset that is not
 // -----------------------------------------------
 

@@ -1,0 +1,132 @@
+#include "actors/restorer.hpp"
+
+#include "actors/partition_names.hpp"
+#include "actors/send.hpp"
+#include "runtime/core/state_gap.hpp"
+
+#include <cmath>
+
+namespace keyloom::actors {
+
+namespace {
+
+/// Batches of a partition that its actor has not applied yet.
+constexpr int most_batches = 16;
+
+std::string told(const kafka::change_log_reader::progress& x) {
+  return std::to_string(x.records) + " entries, " + std::to_string(x.bytes >> 10) + " KiB, in "
+         + std::to_string(std::llround(x.seconds * 1000)) + " ms";
+}
+
+kafka::change_log_reader::config reader_config(const services& shared) {
+  auto& cfg = shared.source->config;
+  kafka::change_log_reader::config result{cfg.brokers, cfg.kafka, cfg.group, cfg.topic,
+                                          cfg.change_log};
+  result.log = [log = shared.log](int level, const std::string& text) { log->kafka(level, text); };
+  return result;
+}
+
+} // namespace
+
+restorer::restorer(services& shared) : shared_(shared), reader_(reader_config(shared), *this) {
+  // nop
+}
+
+void restorer::restore(const std::vector<target>& partitions) {
+  std::vector<int32_t> numbers;
+  {
+    std::lock_guard guard{mutex_};
+    for (auto& each : partitions) {
+      targets_.insert_or_assign(each.start.where.partition, each);
+      numbers.push_back(each.start.where.partition);
+    }
+  }
+  reader_.restore(numbers);
+}
+
+void restorer::cancel(const std::vector<kafka::topic_partition>& partitions) {
+  std::vector<int32_t> numbers;
+  for (auto& each : partitions)
+    numbers.push_back(each.partition);
+  reader_.cancel(numbers);
+  std::lock_guard guard{mutex_};
+  for (auto number : numbers)
+    targets_.erase(number);
+}
+
+std::optional<restorer::target> restorer::find(int32_t partition) {
+  std::lock_guard guard{mutex_};
+  auto it = targets_.find(partition);
+  return it == targets_.end() ? std::nullopt : std::optional{it->second};
+}
+
+void restorer::found(int32_t partition, const kafka::change_log_reader::start& begin) {
+  auto to = find(partition);
+  if (!to)
+    return;
+  auto& cfg = shared_.source->config;
+  core::state_facts facts{begin.committed.offset, begin.committed.metadata, begin.log.low,
+                          begin.log.high};
+  auto problem = core::find_state_gap(facts, cfg.exactly_once);
+  if (problem.empty())
+    return;
+  auto what = name_of(to->start.where) + ", change log " + cfg.change_log + ": " + problem;
+  if (cfg.on_gap == gap_action::go_on) {
+    shared_.log->warning(what + "; going on with what the change log has (on-gap = continue)");
+    return;
+  }
+  failed(partition, caf::make_error(
+                      errc::state_mismatch,
+                      what
+                        + "; set the group's offsets and the change log right together (to begin "
+                          "anew, delete both), or let on-gap be continue to go on with what the "
+                          "change log has"));
+}
+
+void restorer::entries(int32_t partition, core::record_batch_ptr batch) {
+  if (auto to = find(partition)) {
+    to->meter->restoring_batches.fetch_add(1);
+    post(to->partition, restored_entries{std::move(batch)});
+  }
+}
+
+void restorer::note(const target& to, const progress& how_far) {
+  to.meter->restored_entries = how_far.records;
+  to.meter->restored_bytes = how_far.bytes;
+  to.meter->to_restore = how_far.remaining;
+}
+
+void restorer::progressed(int32_t partition, const progress& how_far) {
+  if (auto to = find(partition)) {
+    note(*to, how_far);
+    shared_.log->info("restoring " + name_of(to->start.where) + ": " + told(how_far) + ", up to "
+                      + std::to_string(how_far.remaining) + " to come");
+  }
+}
+
+void restorer::restored(int32_t partition, const progress& how_far, int64_t position) {
+  if (auto to = find(partition)) {
+    note(*to, how_far);
+    if (how_far.records > 0)
+      shared_.log->info("restored " + name_of(to->start.where) + ": " + told(how_far));
+    post(to->partition, partition_restored{to->start.where, position});
+  }
+}
+
+void restorer::failed(int32_t partition, const caf::error& reason) {
+  auto to = find(partition);
+  if (!to)
+    return;
+  {
+    std::lock_guard guard{mutex_};
+    targets_.erase(partition);
+  }
+  post(to->partition, intake_failed{to->start.where, reason});
+}
+
+bool restorer::has_room(int32_t partition) {
+  auto to = find(partition);
+  return !to || to->meter->restoring_batches < most_batches;
+}
+
+} // namespace keyloom::actors

@@ -1,0 +1,30 @@
+// What one transaction holds: for each partition of the source that moved, the records to produce
+// (outputs and change-log entries), and the offset with its metadata. Records are views into
+// content that the part keeps alive, because a transaction that was aborted is sent again from it.
+// Values; a thread at a time.
+#pragma once
+
+#include "runtime/kafka/group_metadata.hpp"
+#include "runtime/kafka/properties.hpp"
+#include "runtime/kafka/record_view.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace keyloom::kafka {
+
+/// What a transaction does for one partition of the source.
+struct transaction_part {
+  /// Committed with the records. The metadata names this very commit (a counter is in it): when the
+  /// client cannot tell whether the transaction was committed, the group's metadata does.
+  partition_offset commit;
+  std::vector<record_view> records = {};         ///< sent in this order
+  std::shared_ptr<const void> content = nullptr; ///< what the records are views into
+};
+
+struct transaction {
+  group_metadata group; ///< taken when its records were read
+  std::vector<transaction_part> parts = {};
+};
+
+} // namespace keyloom::kafka

@@ -1,0 +1,385 @@
+#include "runtime/kafka/transactional_producer.hpp"
+
+#include "runtime/kafka/conf.hpp"
+#include "runtime/kafka/errors.hpp"
+#include "runtime/kafka/partition_list.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+namespace keyloom::kafka {
+
+namespace {
+
+using outcome = core::transaction_plan::outcome;
+using result = transactional_producer::result;
+
+// How long one call may block before the chain looks whether something else is wanted. Opening,
+// committing and aborting go on in the client meanwhile, and are picked up by the next call.
+constexpr int open_ms = 2000;
+constexpr int flush_ms = 1000;
+constexpr int send_offsets_ms = 5000;
+constexpr int end_ms = 5000;
+constexpr int room_ms = 10; // the client's queue is full
+constexpr int rounds_for_room = 100;
+
+properties defaults(const transactional_producer::config& cfg) {
+  return {
+    {"client.id", "keyloom"},
+    // A flush follows the last record, and does not linger.
+    {"linger.ms", "5"},
+    {"queue.buffering.max.messages", "1000000"},
+    {"transaction.timeout.ms", std::to_string(cfg.transaction_timeout.count())},
+  };
+}
+
+std::vector<forced_property> forced(const transactional_producer::config& cfg) {
+  return {
+    brokers_property(cfg.brokers),
+    {"transactional.id", cfg.id, "the chain's prefix and the producer's number make it"},
+    {"enable.idempotence", "true", "a retry must neither double nor reorder the records of a key"},
+    {"partitioner", "murmur2_random", "keys go to the partitions that Java's clients choose"},
+  };
+}
+
+/// The group has moved on from the metadata that was sent.
+bool is_of_group(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+    case RD_KAFKA_RESP_ERR_FENCED_MEMBER_EPOCH:
+    case RD_KAFKA_RESP_ERR_STALE_MEMBER_EPOCH:
+    case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Sent again, it would fail again.
+bool is_permanent(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__INVALID_ARG:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_fenced(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED
+         || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+/// No producer of this id could work, now or later.
+bool is_hopeless(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// What the client hands back with a record: the part it is of.
+void* token_of(size_t part) {
+  return std::bit_cast<void*>(part);
+}
+
+size_t part_of(const rd_kafka_message_t& message) {
+  return std::bit_cast<size_t>(message._private);
+}
+
+result broken() {
+  return {.what = outcome::breaks,
+          .reason = caf::make_error(errc::transaction_failed, "its producer is gone")};
+}
+
+} // namespace
+
+transactional_producer::~transactional_producer() {
+  disconnect();
+}
+
+// -- its life -------------------------------------------------------------------------------------
+
+caf::error transactional_producer::connect() {
+  auto conf = make_conf(defaults(cfg_), cfg_.kafka, forced(cfg_));
+  if (!conf)
+    return std::move(conf.error());
+  // With a callback, flush hears of an acknowledgement at once; without, it looks every 10 ms.
+  rd_kafka_conf_set_dr_msg_cb(conf->get(), on_delivery);
+  rd_kafka_conf_set_log_cb(conf->get(), on_log);
+  rd_kafka_conf_set_opaque(conf->get(), this);
+  auto made = make_client(RD_KAFKA_PRODUCER, std::move(*conf));
+  if (!made)
+    return std::move(made.error());
+  client_ = std::move(*made);
+  max_record_bytes_ = size_property(client_.get(), "message.max.bytes");
+  return {};
+}
+
+void transactional_producer::disconnect() {
+  in_transaction_ = false;
+  topics_.clear(); // before the client
+  client_.reset();
+}
+
+result transactional_producer::open() {
+  if (!opening_) {
+    disconnect();
+    if (auto err = connect())
+      return {.what = outcome::ends, .reason = std::move(err)};
+    opening_ = true;
+  }
+  auto answer = judge(error_handle{rd_kafka_init_transactions(client_.get(), open_ms)},
+                      "cannot open the transactional id " + cfg_.id);
+  opening_ = answer.what == outcome::again;
+  return answer;
+}
+
+// -- a transaction --------------------------------------------------------------------------------
+
+result transactional_producer::hand_over(const transaction& what) {
+  if (!client_)
+    return broken();
+  if (!in_transaction_)
+    if (auto begun = begin(); begun.what != outcome::done)
+      return begun;
+  if (auto produced = produce(what); produced.what != outcome::done)
+    return produced;
+  auto code = rd_kafka_flush(client_.get(), flush_ms);
+  if (failed_ != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return undelivered();
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+    return {};
+  return {.what = outcome::again,
+          .reason = translate(code, errc::transaction_failed,
+                              "records of a transaction are not acknowledged yet")};
+}
+
+result transactional_producer::begin() {
+  auto answer = judge(error_handle{rd_kafka_begin_transaction(client_.get())},
+                      "cannot begin a transaction");
+  if (answer.what != outcome::done)
+    return answer;
+  in_transaction_ = true;
+  began_ = std::chrono::steady_clock::now();
+  part_ = record_ = 0;
+  failed_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+  failed_part_ = failed_bytes_ = 0;
+  return answer;
+}
+
+result transactional_producer::send_offsets(const transaction& what) {
+  if (!client_)
+    return broken();
+  std::vector<partition_offset> offsets;
+  offsets.reserve(what.parts.size());
+  for (const auto& part : what.parts)
+    offsets.push_back(part.commit);
+  auto list = to_list(offsets, RD_KAFKA_OFFSET_INVALID);
+  return judge(error_handle{rd_kafka_send_offsets_to_transaction(
+                 client_.get(), list.get(), what.group.get(), send_offsets_ms)},
+               "cannot add offsets to a transaction (" + what.group.text() + ")");
+}
+
+result transactional_producer::commit() {
+  if (!client_)
+    return broken();
+  auto answer = judge(error_handle{rd_kafka_commit_transaction(client_.get(), end_ms)},
+                      "cannot commit a transaction");
+  if (answer.what == outcome::done)
+    in_transaction_ = false;
+  return answer;
+}
+
+result transactional_producer::abort() {
+  if (!client_)
+    return broken();
+  auto answer = judge(error_handle{rd_kafka_abort_transaction(client_.get(), end_ms)},
+                      "cannot abort a transaction");
+  if (answer.what == outcome::done)
+    in_transaction_ = false;
+  return answer;
+}
+
+// -- its records ----------------------------------------------------------------------------------
+
+result transactional_producer::produce(const transaction& what) {
+  for (; part_ < what.parts.size(); ++part_, record_ = 0)
+    while (record_ < what.parts[part_].records.size())
+      if (auto next = produce_next(what.parts[part_]); next.what != outcome::done)
+        return next;
+  return {};
+}
+
+result transactional_producer::produce_next(const transaction_part& from) {
+  const auto& rec = from.records[record_];
+  auto* topic = find_topic(rec.topic);
+  if (topic == nullptr)
+    return refused(rec, rd_kafka_last_error());
+  if (auto count = plain_ones(from); count > 1)
+    return produce_plain(topic, from, count);
+  for (int i = 0; i < rounds_for_room; ++i) {
+    auto err = produce_record(client_.get(), topic, rec, token_of(part_));
+    if (!err) {
+      ++record_;
+      return {};
+    }
+    if (rd_kafka_error_code(err.get()) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+      return refused(rec, rd_kafka_error_code(err.get()));
+    rd_kafka_poll(client_.get(), room_ms);
+  }
+  return refused(rec, RD_KAFKA_RESP_ERR__QUEUE_FULL);
+}
+
+/// The next ones that one batch call can send: to one topic, all by key or all to one partition. (A
+/// call with a partition for each record adds the wrong one to the transaction while the topic is
+/// not known yet: librdkafka 2.14.2.)
+size_t transactional_producer::plain_ones(const transaction_part& from) const {
+  const auto& first = from.records[record_];
+  auto i = record_;
+  while (i < from.records.size() && from.records[i].topic == first.topic
+         && from.records[i].partition == first.partition
+         && fits_batch(from.records[i], max_record_bytes_))
+    ++i;
+  return i - record_;
+}
+
+// The client takes the first ones only: behind one that its queue has no room for it refuses all.
+result transactional_producer::produce_plain(rd_kafka_topic_t* topic, const transaction_part& from,
+                                             size_t count) {
+  const auto* first = &from.records[record_];
+  auto partition = first->partition.value_or(RD_KAFKA_PARTITION_UA);
+  room_.clear();
+  std::transform(first, first + count, std::back_inserter(room_),
+                 [this](const record_view& x) { return to_message(x, token_of(part_)); });
+  size_t taken = 0;
+  for (int i = 0; i < rounds_for_room; ++i) {
+    taken += static_cast<size_t>(rd_kafka_produce_batch(topic, partition, RD_KAFKA_MSG_F_COPY,
+                                                        room_.data() + taken,
+                                                        static_cast<int>(count - taken)));
+    if (taken == count || room_[taken].err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+      break;
+    rd_kafka_poll(client_.get(), room_ms);
+  }
+  record_ += taken;
+  if (taken == count)
+    return {};
+  return refused(from.records[record_], room_[taken].err);
+}
+
+rd_kafka_topic_t* transactional_producer::find_topic(std::string_view name) {
+  if (auto found = topics_.find(name); found != topics_.end())
+    return found->second.get();
+  std::string owned{name};
+  topic_handle made{rd_kafka_topic_new(client_.get(), owned.c_str(), nullptr)};
+  return made ? topics_.emplace(std::move(owned), std::move(made)).first->second.get() : nullptr;
+}
+
+void transactional_producer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message,
+                                         void* self) {
+  auto& me = *static_cast<transactional_producer*>(self);
+  if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+    return;
+  auto bytes = message->len + message->key_len;
+  auto is_first = me.failed_ == RD_KAFKA_RESP_ERR_NO_ERROR;
+  // The broker refuses the batch that a too large one is in.
+  if (!is_first && (message->err != me.failed_ || bytes <= me.failed_bytes_))
+    return;
+  me.failed_ = message->err;
+  me.failed_where_ = name_of(rd_kafka_topic_name(message->rkt), message->partition);
+  me.failed_part_ = part_of(*message);
+  me.failed_bytes_ = bytes;
+}
+
+void transactional_producer::on_log(const rd_kafka_t* client, int level, const char* facility,
+                                    const char* text) {
+  const auto& me = *static_cast<const transactional_producer*>(rd_kafka_opaque(client));
+  if (me.cfg_.log)
+    me.cfg_.log(level, std::string{facility} + ": " + text);
+}
+
+// -- what became of it ----------------------------------------------------------------------------
+
+result transactional_producer::refused(const record_view& rec, rd_kafka_resp_err_t code) {
+  auto what = "cannot send to " + name_of(rec);
+  if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+    return {.what = outcome::again, .reason = translate(code, errc::transaction_failed, what)};
+  std::array<char, 512> why{};
+  if (auto fatal = rd_kafka_fatal_error(client_.get(), why.data(), why.size()))
+    return judge_fatal(fatal, what, why.data());
+  return {.what = outcome::aborts,
+          .reason = translate(code, errc::produce_failed, what),
+          .permanent = is_permanent(code),
+          .part = part_};
+}
+
+result transactional_producer::undelivered() const {
+  auto what = "a record for " + failed_where_ + " was not acknowledged";
+  std::array<char, 512> why{};
+  if (auto fatal = rd_kafka_fatal_error(client_.get(), why.data(), why.size()))
+    return judge_fatal(fatal, what, why.data());
+  return {.what = outcome::aborts,
+          .reason = translate(failed_, errc::produce_failed, what),
+          .permanent = is_permanent(failed_),
+          .part = failed_part_};
+}
+
+result transactional_producer::judge(error_handle err, const std::string& what) const {
+  if (!err)
+    return {};
+  std::array<char, 512> why{};
+  if (auto fatal = rd_kafka_fatal_error(client_.get(), why.data(), why.size()))
+    return judge_fatal(fatal, what, why.data());
+  auto code = rd_kafka_error_code(err.get());
+  if (is_hopeless(code))
+    return judge_fatal(code, what, rd_kafka_error_string(err.get()));
+  result found{.what = outcome::breaks, .reason = translate(err, errc::transaction_failed, what)};
+  if (rd_kafka_error_txn_requires_abort(err.get()) != 0) {
+    found.what = outcome::aborts;
+    found.permanent = is_permanent(code);
+    found.regroup = is_of_group(code);
+  } else if (rd_kafka_error_is_retriable(err.get()) != 0) {
+    found.what = outcome::again;
+  }
+  return found;
+}
+
+// The broker answers alike when it has cut a transaction that took too long, and when another
+// producer took the id. A transaction that is younger than its timeout was not cut.
+result transactional_producer::judge_fatal(rd_kafka_resp_err_t code, const std::string& what,
+                                           const std::string& why) const {
+  auto words = why + " (" + rd_kafka_err2name(code) + ")";
+  auto age = std::chrono::steady_clock::now() - began_;
+  auto expired = in_transaction_ && age >= cfg_.transaction_timeout;
+  if (is_fenced(code) && !expired)
+    return {.what = outcome::ends,
+            .reason = caf::make_error(errc::fenced, what + ": " + words
+                                                      + "; another process has opened the "
+                                                      + "transactional id " + cfg_.id
+                                                      + ": give each process a prefix of its own")};
+  auto how = is_fenced(code)     ? outcome::expires
+             : is_hopeless(code) ? outcome::ends
+                                 : outcome::breaks;
+  return {.what = how, .reason = translate(code, errc::transaction_failed, what, words)};
+}
+
+} // namespace keyloom::kafka

@@ -1,0 +1,89 @@
+// One producer of a transactional chain, with a transactional id that its successors use again:
+// opening it ends what an earlier producer of this id left open, and shuts that one out. Each call
+// blocks for a while, up to about transaction.timeout.ms, and says what became of it in the words
+// of core::transaction_plan, with the reason. Called by one thread at a time: the chain's thread
+// for it.
+#pragma once
+
+#include "runtime/core/transaction_plan.hpp"
+#include "runtime/kafka/handles.hpp"
+#include "runtime/kafka/produce_record.hpp"
+#include "runtime/kafka/transaction.hpp"
+
+#include <caf/error.hpp>
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace keyloom::kafka {
+
+class transactional_producer {
+public:
+  struct config {
+    std::string brokers;
+    properties kafka = {};
+    std::string id; ///< transactional.id
+    std::chrono::milliseconds transaction_timeout{10'000};
+    std::function<void(int level, const std::string& text)> log;
+  };
+
+  struct result {
+    core::transaction_plan::outcome what = core::transaction_plan::outcome::done;
+    caf::error reason = {};
+    bool permanent = false; ///< sent again it would fail again
+    bool regroup = false;   ///< the group has moved on from the transaction's metadata
+    std::optional<size_t> part = std::nullopt; ///< whose record was refused, where that is known
+  };
+
+  explicit transactional_producer(config settings) : cfg_(std::move(settings)) {}
+  transactional_producer(const transactional_producer&) = delete;
+  transactional_producer& operator=(const transactional_producer&) = delete;
+  ~transactional_producer();
+
+  /// Makes the client, when there is none, and takes its id over.
+  result open();
+
+  /// Begins, produces, and waits until all is acknowledged. After `again` it goes on where it was.
+  result hand_over(const transaction& what);
+
+  result send_offsets(const transaction& what);
+  result commit();
+  result abort();
+
+private:
+  using outcome = core::transaction_plan::outcome;
+
+  caf::error connect();
+  void disconnect();
+  result begin();
+  result produce(const transaction& what);
+  result produce_next(const transaction_part& from);
+  result produce_plain(rd_kafka_topic_t* topic, const transaction_part& from, size_t count);
+  size_t plain_ones(const transaction_part& from) const;
+  rd_kafka_topic_t* find_topic(std::string_view name);
+  result refused(const record_view& rec, rd_kafka_resp_err_t code);
+  result judge(error_handle err, const std::string& what) const;
+  result judge_fatal(rd_kafka_resp_err_t code, const std::string& what,
+                     const std::string& why) const;
+  result undelivered() const;
+  static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* self);
+  static void on_log(const rd_kafka_t* client, int level, const char* facility, const char* text);
+
+  config cfg_;
+  client_handle client_;
+  topic_map topics_;
+  std::vector<rd_kafka_message_t> room_; ///< of one batch call
+  size_t max_record_bytes_ = 0;
+  bool opening_ = false; ///< the client waits for its id
+  bool in_transaction_ = false;
+  std::chrono::steady_clock::time_point began_;             ///< the transaction
+  size_t part_ = 0;                                         ///< being produced
+  size_t record_ = 0;                                       ///< of it
+  rd_kafka_resp_err_t failed_ = RD_KAFKA_RESP_ERR_NO_ERROR; ///< a record's, first one
+  std::string failed_where_;
+  size_t failed_part_ = 0;
+  size_t failed_bytes_ = 0; ///< of the largest record that failed so
+};
+
+} // namespace keyloom::kafka

@@ -1,0 +1,256 @@
+// Transactions on a broker that is well. What goes wrong with it: transaction_trouble_test.cpp.
+#include "tests/integration/transaction_rig.hpp"
+
+#include <numeric>
+
+using namespace keyloom;
+using namespace keyloom::test;
+using namespace std::chrono_literals;
+using outcome = core::transaction_plan::outcome;
+
+namespace {
+
+using strings = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("outputs, offset and metadata of a transaction become visible together") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker};
+    kafka::transactional_producer producer{rig.producer_config(rig.prefix + "-0")};
+    REQUIRE(producer.open().what == outcome::done);
+    auto what = rig.with({rig.part({"a", "b"}, 2)});
+    REQUIRE(producer.hand_over(what).what == outcome::done);
+    auto sent = producer.send_offsets(what);
+    INFO(describe(sent.reason));
+    REQUIRE(sent.what == outcome::done);
+    CHECK(!rig.committed_offset());
+    REQUIRE(producer.commit().what == outcome::done);
+    CHECK(rig.committed_values() == strings{"a", "b"});
+    REQUIRE(eventually([&] { return rig.committed_offset().has_value(); }));
+    CHECK(rig.committed_offset()->offset == 2);
+    CHECK(rig.committed_offset()->metadata == "counter 1");
+  });
+}
+
+TEST_CASE("what a transaction wrote that was aborted nobody sees") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker};
+    kafka::transactional_producer producer{rig.producer_config(rig.prefix + "-0")};
+    REQUIRE(producer.open().what == outcome::done);
+    auto what = rig.with({rig.part({"a"}, 1)});
+    REQUIRE(producer.hand_over(what).what == outcome::done);
+    REQUIRE(producer.send_offsets(what).what == outcome::done);
+    REQUIRE(producer.abort().what == outcome::done);
+    REQUIRE(producer.hand_over(what).what == outcome::done);
+    REQUIRE(producer.abort().what == outcome::done);
+    REQUIRE(eventually([&] { return rig.committed_offset().has_value(); }));
+    CHECK(rig.committed_offset()->offset == -1);
+    what = rig.with({rig.part({"b"}, 1)});
+    REQUIRE(producer.hand_over(what).what == outcome::done);
+    REQUIRE(producer.send_offsets(what).what == outcome::done);
+    REQUIRE(producer.commit().what == outcome::done);
+    CHECK(rig.committed_values() == strings{"b"});
+  });
+}
+
+TEST_CASE("transactions of several partitions are committed in the order they were submitted") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker, 2};
+    chain_watch watch;
+    auto cfg = rig.config();
+    cfg.producers = 3;
+    auto transactions = require_value(chain::make(cfg, watch));
+    strings first;
+    strings second;
+    chain::number last = 0;
+    for (int i = 1; i <= 40; ++i) {
+      first.push_back("a" + std::to_string(i));
+      second.push_back("b" + std::to_string(i));
+      last = require_value(transactions->submit(
+        rig.with({rig.part({first.back()}, i, 0), rig.part({second.back()}, i, 1)})));
+    }
+    REQUIRE(watch.commits(last));
+    std::vector<chain::number> all(40);
+    std::iota(all.begin(), all.end(), 1);
+    CHECK(watch.committed_ones() == all);
+    CHECK(rig.committed_values(0) == first);
+    CHECK(rig.committed_values(1) == second);
+    REQUIRE(eventually([&] { return rig.committed_offset(1).has_value(); }));
+    CHECK(rig.committed_offset(1)->offset == 40);
+    CHECK(rig.committed_offset(1)->metadata == "counter 80");
+    CHECK(transactions->waiting() == 0);
+  });
+}
+
+TEST_CASE("records go where they belong, with headers, type, timestamp and nulls") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker};
+    chain_watch watch;
+    auto transactions = require_value(chain::make(rig.config(), watch));
+    std::vector<header> headers{{"h", "1"}, {"none", std::nullopt}};
+    auto part = rig.part({}, 1);
+    part.records = {{.topic = rig.out, .key = "k", .value = {}, .partition = 0},
+                    {.topic = rig.out,
+                     .key = {},
+                     .value = "v",
+                     .partition = 0,
+                     .timestamp_ms = 1234567890123,
+                     .type = "leg",
+                     .headers = headers}};
+    REQUIRE(watch.commits(require_value(transactions->submit(rig.with({part})))));
+    member reads{broker.consumer_config(test_broker::new_name("group")), rig.out};
+    REQUIRE(reads.receives(2));
+    auto found = reads.records();
+    CHECK(found[0].key == "k");
+    CHECK(!found[0].has_value());
+    CHECK(!found[1].has_key());
+    CHECK(found[1].value == "v");
+    CHECK(found[1].timestamp_ms == 1234567890123);
+    CHECK(found[1].type() == "leg");
+    CHECK(found[1].headers.find("h") == "1");
+  });
+}
+
+TEST_CASE("what the group moved on from goes out again under newer membership, once") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker, 2};
+    chain_watch watch;
+    auto transactions = require_value(chain::make(rig.config(), watch));
+    auto before = rig.membership;
+    member other{broker.consumer_config(rig.group), rig.topic};
+    REQUIRE(eventually([&] {
+      rig.reader.poll();
+      other.poll();
+      return other.owned.size() == 1 && rig.reader.owned.size() == 1;
+    }));
+    auto ours = *rig.reader.owned.begin();
+    for (int i = 1; i <= 4; ++i)
+      require_value(transactions->submit(
+        {before, {rig.part({"a" + std::to_string(i)}, i, 0), rig.part({"b"}, i, 1)}}));
+    auto aborted = watch.aborts();
+    REQUIRE(aborted);
+    CHECK(aborted->first == 1);
+    CHECK(aborted->regroup);
+    CHECK(!aborted->permanent);
+    rig.regroup();
+    auto dropped = require_value(
+      transactions->resume(rig.membership, [&](const auto& where) { return where == ours; }));
+    CHECK(dropped.empty());
+    REQUIRE(watch.commits(4));
+    auto expected = ours.partition == 0 ? strings{"a1", "a2", "a3", "a4"}
+                                        : strings{"b", "b", "b", "b"};
+    CHECK(rig.committed_values(ours.partition) == expected);
+    CHECK(rig.committed_values(1 - ours.partition).empty());
+  });
+}
+
+TEST_CASE(
+  "I6: after abort_all nothing of that assignment is committed, and what waits can be dropped") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker};
+    chain_watch watch;
+    auto transactions = require_value(chain::make(rig.config(), watch));
+    strings sent;
+    for (int i = 1; i <= 200; ++i) {
+      sent.push_back(std::to_string(i));
+      require_value(transactions->submit(rig.with({rig.part({sent.back()}, i)})));
+    }
+    REQUIRE(watch.commits(3));
+    require_ok(transactions->abort_all(rig.epoch, patience));
+    auto done = watch.committed_ones().size();
+    REQUIRE(done < 200);
+    CHECK(!transactions->submit(rig.with({rig.part({"late"}, 201)})));
+    REQUIRE(watch.aborts());
+    CHECK(!transactions->resume(rig.membership, all_ours)); // of the same epoch
+    rig.regroup();
+    auto none = [](const auto&) { return false; };
+    CHECK(require_value(transactions->resume(rig.membership, none)).size() == 200 - done);
+    CHECK(transactions->waiting() == 0);
+    sent.resize(done);
+    CHECK(rig.committed_values() == sent);
+    sent.emplace_back("next");
+    auto next = require_value(
+      transactions->submit(rig.with({rig.part({"next"}, static_cast<int64_t>(done) + 1)})));
+    REQUIRE(watch.commits(next));
+    CHECK(rig.committed_values() == sent);
+  });
+}
+
+TEST_CASE("a record that the broker will never take names its partition, and the others go on") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker, 2};
+    chain_watch watch;
+    auto transactions = require_value(chain::make(rig.config(), watch));
+    require_value(transactions->submit(
+      rig.with({rig.part({"small"}, 1, 0), rig.part({std::string(2 << 20, 'x')}, 1, 1)})));
+    auto aborted = watch.aborts();
+    REQUIRE(aborted);
+    CHECK(aborted->permanent);
+    REQUIRE(aborted->culprit);
+    CHECK(*aborted->culprit == kafka::topic_partition{rig.topic, 1});
+    CHECK(describe(aborted->reason).find("message.max.bytes") != std::string::npos);
+    require_value(transactions->resume(rig.membership, [&](const auto& where) {
+      return where != *aborted->culprit;
+    }));
+    REQUIRE(watch.commits(1));
+    CHECK(rig.committed_values(0) == strings{"small"});
+  });
+}
+
+TEST_CASE(
+  "a chain that takes over a seat shuts its predecessor out, and ends what that left open") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker};
+    chain_watch before;
+    auto old = require_value(chain::make(rig.config(), before));
+    REQUIRE(before.commits(require_value(old->submit(rig.with({rig.part({"a"}, 1)})))));
+    kafka::transactional_producer left_open{rig.producer_config(rig.prefix + "-2")};
+    REQUIRE(left_open.open().what == outcome::done);
+    REQUIRE(left_open.hand_over(rig.with({rig.part({"lost"}, 9)})).what == outcome::done);
+    chain_watch after;
+    auto cfg = rig.config();
+    cfg.producers = 3;
+    auto fresh = require_value(chain::make(cfg, after));
+    REQUIRE(after.commits(require_value(fresh->submit(rig.with({rig.part({"b"}, 2)})))));
+    require_value(old->submit(rig.with({rig.part({"c"}, 3)})));
+    REQUIRE(before.fails());
+    CHECK(before.failure() == errc::fenced);
+    CHECK(!old->submit(rig.with({rig.part({"d"}, 4)})));
+    REQUIRE(after.commits(require_value(fresh->submit(rig.with({rig.part({"e"}, 3)})))));
+    CHECK(rig.committed_values() == strings{"a", "b", "e"});
+  });
+}
+
+TEST_CASE("a transaction that could not be told from a stale owner's is refused") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker};
+    chain_watch watch;
+    auto transactions = require_value(chain::make(rig.config(), watch));
+    CHECK(transactions->submit({rig.membership, {}}).error() == errc::wrong_state);
+    CHECK(transactions->submit({{}, {rig.part({"a"}, 1)}}).error() == errc::wrong_state);
+    CHECK(transactions->resume(rig.membership, all_ours).error() == errc::wrong_state);
+  });
+}
+
+TEST_CASE("a chain says what is wrong with its settings") {
+  chain_watch watch;
+  auto refused = [&](chain::config cfg) {
+    auto made = chain::make(std::move(cfg), watch);
+    return !made && made.error() == errc::bad_config;
+  };
+  CHECK(refused({.brokers = "127.0.0.1:1", .group = "g", .id_prefix = ""}));
+  CHECK(refused({.brokers = "127.0.0.1:1", .group = "", .id_prefix = "p"}));
+  CHECK(refused({.brokers = "127.0.0.1:1", .group = "g", .id_prefix = "p", .producers = 4}));
+}
+
+TEST_CASE("on the embedded broker a chain ends at once and says why and what to use") {
+  auto broker = test_broker::embedded();
+  chain_watch watch;
+  auto transactions = require_value(
+    chain::make({.brokers = broker.address(), .group = "g", .id_prefix = "p"}, watch));
+  REQUIRE(watch.fails());
+  CHECK(watch.failure() == errc::bad_config);
+  CHECK(describe(watch.failure()).find("embedded broker") != std::string::npos);
+  CHECK(describe(watch.failure()).find("real broker") != std::string::npos);
+}
