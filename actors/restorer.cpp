@@ -61,26 +61,30 @@ std::optional<restorer::target> restorer::find(int32_t partition) {
 }
 
 void restorer::found(int32_t partition, const kafka::change_log_reader::start& begin) {
-  auto to = find(partition);
-  if (!to)
-    return;
+  std::lock_guard guard{mutex_};
+  if (auto it = targets_.find(partition); it != targets_.end())
+    it->second.begin = begin;
+}
+
+/// Empty, or why what was restored does not belong to what the group has committed.
+caf::error restorer::check(const target& to, uint64_t entries) const {
   auto& cfg = shared_.source->config;
-  core::state_facts facts{begin.committed.offset, begin.committed.metadata, begin.log.low,
-                          begin.log.high};
-  auto problem = core::find_state_gap(facts, cfg.exactly_once);
+  auto& [committed, log] = to.begin;
+  auto problem = core::find_state_gap({committed.offset, committed.metadata, entries, log.high},
+                                      cfg.exactly_once);
   if (problem.empty())
-    return;
-  auto what = name_of(to->start.where) + ", change log " + cfg.change_log + ": " + problem;
+    return {};
+  auto what = name_of(to.start.where) + ", change log " + cfg.change_log + ": " + problem;
   if (cfg.on_gap == gap_action::go_on) {
     shared_.log->warning(what + "; going on with what the change log has (on-gap = continue)");
-    return;
+    return {};
   }
-  failed(partition, caf::make_error(
-                      errc::state_mismatch,
-                      what
-                        + "; set the group's offsets and the change log right together (to begin "
-                          "anew, delete both), or let on-gap be continue to go on with what the "
-                          "change log has"));
+  return caf::make_error(
+    errc::state_mismatch,
+    what
+      + "; set the group's offsets and the change log right together (to begin "
+        "anew, delete both), or let on-gap be continue to go on with what the "
+        "change log has");
 }
 
 void restorer::entries(int32_t partition, core::record_batch_ptr batch) {
@@ -107,6 +111,10 @@ void restorer::progressed(int32_t partition, const progress& how_far) {
 void restorer::restored(int32_t partition, const progress& how_far, int64_t position) {
   if (auto to = find(partition)) {
     note(*to, how_far);
+    if (auto problem = check(*to, how_far.records)) {
+      failed(partition, problem);
+      return;
+    }
     if (how_far.records > 0)
       shared_.log->info("restored " + name_of(to->start.where) + ": " + told(how_far));
     post(to->partition, partition_restored{to->start.where, position});

@@ -22,6 +22,7 @@ public:
     partition_start start;
     caf::actor partition;
     std::shared_ptr<core::partition_meter> meter;
+    kafka::change_log_reader::start begin = {}; ///< set by the restorer
   };
   void restore(const std::vector<target>& partitions);
 
@@ -39,6 +40,7 @@ private:
   bool has_room(int32_t partition) override;
   std::optional<target> find(int32_t partition);
   void note(const target& to, const progress& how_far);
+  caf::error check(const target& to, uint64_t entries) const;
 
   services& shared_;
   std::mutex mutex_;

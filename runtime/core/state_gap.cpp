@@ -7,7 +7,7 @@ namespace keyloom::core {
 std::string find_state_gap(const state_facts& facts, bool exactly_once) {
   if (!exactly_once) // what is unfenced need not fit
     return {};
-  auto has_entries = facts.log_high > facts.log_low;
+  auto has_entries = facts.entries > 0;
   if (facts.committed < 0)
     return has_entries ? "it has entries, but the group has committed nothing, so records would be "
                          "worked on again whose changes are in it"

@@ -12,8 +12,8 @@ namespace keyloom::core {
 struct state_facts {
   int64_t committed = -1; ///< by the group; -1: nothing
   std::string metadata;   ///< of that commit
-  int64_t log_low = 0;    ///< the change log's earliest offset
-  int64_t log_high = 0;   ///< its next offset
+  uint64_t entries = 0;   ///< read from the change log, committed ones
+  int64_t log_high = 0; ///< its next offset; it may have others, of transactions that were aborted
 };
 
 /// What is wrong, as a sentence without its end; empty: they fit.

@@ -19,7 +19,7 @@ std::string metadata(int64_t offset, int64_t log_end) {
 
 TEST_CASE("a group and a change log that were never written to belong together") {
   CHECK(find_state_gap({-1, "", 0, 0}, true).empty());
-  CHECK(find_state_gap({-1, "", 7, 7}, true).empty()); // whatever was in it is gone
+  CHECK(find_state_gap({-1, "", 0, 7}, true).empty()); // of transactions that were aborted
 }
 
 TEST_CASE("a change log that reaches as far as the commit says, or farther, fits it") {
@@ -30,16 +30,16 @@ TEST_CASE("a change log that reaches as far as the commit says, or farther, fits
 }
 
 TEST_CASE("a change log with entries does not fit a group that has committed nothing") {
-  CHECK_THAT(find_state_gap({-1, "", 0, 3}, true), Contains("the group has committed nothing"));
+  CHECK_THAT(find_state_gap({-1, "", 3, 3}, true), Contains("the group has committed nothing"));
 }
 
 TEST_CASE("a change log with entries does not fit a commit that knows of none") {
   for (const auto& foreign : {std::string{}, std::string{"of another program"}, encode({}, 5),
                               metadata(6, 10).substr(1)}) {
     INFO(foreign);
-    CHECK_THAT(find_state_gap({5, foreign, 0, 3}, true),
+    CHECK_THAT(find_state_gap({5, foreign, 3, 3}, true),
                Contains("the group's offset 5 was not committed by a source with this change log"));
-    CHECK(find_state_gap({5, foreign, 3, 3}, true).empty());
+    CHECK(find_state_gap({5, foreign, 0, 4}, true).empty());
   }
 }
 
@@ -50,7 +50,7 @@ TEST_CASE("a change log that ends before the commit's position was cut, or is an
 }
 
 TEST_CASE("without exactly once a change log need not fit") {
-  CHECK(find_state_gap({-1, "", 0, 3}, false).empty());
-  CHECK(find_state_gap({5, "", 0, 3}, false).empty());
+  CHECK(find_state_gap({-1, "", 3, 3}, false).empty());
+  CHECK(find_state_gap({5, "", 3, 3}, false).empty());
   CHECK(find_state_gap({5, metadata(5, 10), 0, 9}, false).empty());
 }
