@@ -352,17 +352,18 @@ void source_actor_state::commit() {
                                   - std::chrono::duration_cast<std::chrono::milliseconds>(
                                     steady_clock::now() - now.began));
   self_->request(committer_, timeout, now.commit)
-    .then([this] { finish(); },
-          [this](const caf::error& reason) {
-            if (!hand_over_->lost_meanwhile.empty())
-              shared_->log->warning(
-                "the last commit of partitions that were lost meanwhile failed: "
-                + describe(reason));
-            else
-              note_unfinished("the last commit of " + names_of(hand_over_->partitions)
-                              + " was not confirmed: " + describe(reason));
-            finish();
-          });
+    .then(
+      [this] { finish(); },
+      [this](const caf::error& reason) {
+        auto lost = [this](auto& each) { return hand_over_->lost_meanwhile.count(each.where) > 0; };
+        if (std::ranges::all_of(hand_over_->commit.partitions, lost))
+          shared_->log->warning("the last commit of partitions that were lost meanwhile failed: "
+                                + describe(reason));
+        else
+          note_unfinished("the last commit of " + names_of(hand_over_->partitions)
+                          + " was not confirmed: " + describe(reason));
+        finish();
+      });
 }
 
 void source_actor_state::finish() {
