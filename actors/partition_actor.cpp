@@ -39,14 +39,6 @@ struct cut_content {
   std::deque<std::vector<header>> headers; ///< of entries
 };
 
-std::vector<header> headers_of(header_block block) {
-  std::vector<header> result;
-  while (auto each = block.take())
-    result.push_back({std::string{each->name},
-                      each->value ? std::optional{std::string{*each->value}} : std::nullopt});
-  return result;
-}
-
 } // namespace
 
 /// The way back into a partition actor. Results are gathered until the actor comes to them, so that
@@ -321,7 +313,7 @@ transaction_cut partition_actor_state::cut(bool bare) {
                              .partition = args_.start.where.partition,
                              .type = each.type};
     if (!each.headers.empty())
-      entry.headers = headers.emplace_back(headers_of(each.headers));
+      entry.headers = headers.emplace_back(decode_headers(each.headers));
     result.records.push_back(entry);
   }
   result.content = std::move(content);

@@ -206,10 +206,7 @@ void partition::log_changes(turn_changes& changes) {
                                                        .partition = number_});
     if (what.value)
       entry.value.emplace(*what.value);
-    for (auto rest = what.headers; auto each = rest.take();)
-      entry.headers.push_back({std::string{each->name}, each->value
-                                                          ? std::optional{std::string{*each->value}}
-                                                          : std::nullopt});
+    entry.headers = decode_headers(what.headers);
   }
   turn_outputs_.insert(turn_outputs_.begin(), std::make_move_iterator(entries.begin()),
                        std::make_move_iterator(entries.end()));

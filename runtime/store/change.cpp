@@ -15,4 +15,14 @@ std::string encode_headers(std::span<const header> headers) {
   return result;
 }
 
+std::vector<header> decode_headers(header_block block) {
+  std::vector<header> result;
+  while (auto each = block.take()) {
+    auto& copy = result.emplace_back(header{std::string{each->name}, std::nullopt});
+    if (each->value)
+      copy.value.emplace(*each->value);
+  }
+  return result;
+}
+
 } // namespace keyloom

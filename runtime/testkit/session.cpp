@@ -291,15 +291,12 @@ void session::transact() {
 void session::keep_entries(seat& of, std::span<core::turn_changes* const> changes) {
   core::entry_chooser chooser;
   for (auto& each : chooser.choose(changes, !source_->config.full_change_log)) {
-    logged_record entry{std::string{each.key}, std::nullopt, {}, of.change_log.end(), 0};
+    logged_record entry{std::string{each.key}, std::nullopt, decode_headers(each.headers),
+                        of.change_log.end(), 0};
     if (each.value)
       entry.value.emplace(*each.value);
     if (!each.type.empty())
-      entry.headers.push_back({"type", std::string{each.type}});
-    for (auto rest = each.headers; auto header = rest.take();)
-      entry.headers.push_back(
-        {std::string{header->name},
-         header->value ? std::optional{std::string{*header->value}} : std::nullopt});
+      entry.headers.insert(entry.headers.begin(), {"type", std::string{each.type}});
     of.change_log.append(std::move(entry));
   }
 }

@@ -23,4 +23,7 @@ struct change {
 /// Headers as a `header_block` reads them. No header may have more than 4 GiB.
 std::string encode_headers(std::span<const header> headers);
 
+/// The headers of a block, which it need not outlive.
+std::vector<header> decode_headers(header_block block);
+
 } // namespace keyloom

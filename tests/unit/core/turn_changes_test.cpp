@@ -24,6 +24,17 @@ using texts = std::vector<std::string>;
 
 } // namespace
 
+TEST_CASE("headers come out of a block as they went in") {
+  std::vector<header> headers{{"a", "1"}, {"b", std::nullopt}, {"", ""}};
+  auto encoded = encode_headers(headers);
+  auto decoded = decode_headers({encoded.data(), static_cast<uint32_t>(encoded.size())});
+  REQUIRE(decoded.size() == headers.size());
+  for (size_t i = 0; i < headers.size(); ++i) {
+    CHECK(decoded[i].name == headers[i].name);
+    CHECK(decoded[i].value == headers[i].value);
+  }
+}
+
 TEST_CASE("a recorded change is a copy of its key, value, type and headers") {
   turn_changes changes;
   {
