@@ -82,44 +82,6 @@ bool partition::make_store() {
   }
 }
 
-void partition::begin_restore() {
-  set_state(lifecycle::restoring);
-  if (!make_store())
-    return;
-  auto reason = store_->begin_restore();
-  if (!store_->restorable())
-    reason = caf::make_error(errc::bad_config,
-                             "a source with a change log needs a store with apply(const "
-                             "keyloom::change&), which this one has not");
-  if (reason)
-    stop(std::move(reason));
-}
-
-void partition::restore(const record_batch& entries) {
-  if (state_ != lifecycle::restoring)
-    return;
-  for (auto& rec : entries.records()) {
-    change what{rec.key, std::nullopt, rec.type().value_or(std::string_view{}), rec.headers};
-    if (rec.has_value())
-      what.value = rec.value;
-    if (auto reason = store_->apply(what)) {
-      stop(caf::make_error(errc::store_damaged,
-                           "topic " + topic_ + ", partition " + std::to_string(number_)
-                             + ": the store does not take the entry at offset "
-                             + std::to_string(rec.offset) + " of its change log "
-                             + common_.source->config.change_log + ": " + describe(reason)));
-      return;
-    }
-  }
-}
-
-void partition::restored() {
-  if (state_ != lifecycle::restoring)
-    return;
-  if (auto reason = store_->restored())
-    stop(std::move(reason));
-}
-
 void partition::open() {
   if (stopped() || !make_store())
     return;
@@ -302,44 +264,6 @@ bool partition::next_in_backlog() {
       exact_->moved_to(from.batch->next_offset());
   }
   return false;
-}
-
-void partition::pass_over(const backlog_batch& from) {
-  auto& records = from.batch->records();
-  for (auto i = from.next - from.passed; from.passed > 0 && i < from.next; ++i)
-    exact_->pass_over(records[i].offset);
-}
-
-const output_gate::transaction* partition::next_transaction(bool bare) {
-  if (!exact_ || stopped() || given_up())
-    return nullptr;
-  const auto* result = exact_->next(bare);
-  settle();
-  return result;
-}
-
-void partition::committed(uint64_t number) {
-  if (given_up())
-    return;
-  now_ = out_.clock.now();
-  const auto* which = exact_->oldest_sent();
-  if (which == nullptr || which->number != number)
-    return;
-  for (auto* ev : which->events)
-    out(*ev);
-  for (auto* changes : which->changes)
-    store_turns_->recycle(*changes);
-  exact_->committed(number);
-  take_backlog_in();
-  settle();
-}
-
-void partition::refused(const caf::error& reason) {
-  nothing_commits_ = true;
-  stop(caf::make_error(errc::produce_failed,
-                       "topic " + topic_ + ", partition " + std::to_string(number_)
-                         + ": a record of its transaction was refused: " + describe(reason)
-                         + "; nothing of the transaction is in, its events will come again"));
 }
 
 bool partition::takes_in() const {

@@ -206,6 +206,9 @@ private:
   void give_up_interjections();
   void note_interjections();
 
+  // -- exactly once (partition_exact.cpp) --------------------------------------------------------
+  void pass_over(const backlog_batch& from);
+
   // -- what an event waits for (partition_stall.cpp) ---------------------------------------------
   void describe_wait(const event& ev, standing_event& into) const;
   std::string waits_with(const event& ev) const;
@@ -232,7 +235,6 @@ private:
   void to_backlog(record_batch_ptr batch);
   void skip_inherited(tracker::open_batch& home, const record_batch_ptr& batch);
   bool next_in_backlog();
-  void pass_over(const backlog_batch& from);
   void take_backlog_in();
   bool takes_in() const;
   bool given_up() const { return state_ == lifecycle::unassigned; }
