@@ -13,12 +13,15 @@ thread_set::~thread_set() {
 }
 
 void thread_set::call(std::function<void()> f) {
-  std::lock_guard guard{mutex_};
-  calls_.push_back(std::move(f));
-  if (idle_ < calls_.size())
-    threads_.emplace_back([this] { work(); });
-  else
-    changed_.notify_one();
+  {
+    std::lock_guard guard{mutex_};
+    calls_.push_back(std::move(f));
+    if (idle_ < calls_.size()) {
+      threads_.emplace_back([this] { work(); });
+      return;
+    }
+  }
+  changed_.notify_one(); // not under the lock, which the thread takes first of all
 }
 
 size_t thread_set::size() const {

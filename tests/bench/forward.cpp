@@ -1,6 +1,7 @@
 // keyloom doing what `raw_loop --out` does: every record goes to another topic as it is. `keyloom
 // work --out` does more (it checks that the value is JSON, adds a field and a header), so this is
-// the program whose speed is compared with the raw loop's. Ends when --records are committed.
+// the program whose speed is compared with the raw loop's; with --exactly-once 1, with raw_eos's. Ends
+// when --records are committed.
 #include "actors/program_config.hpp"
 
 #include <keyloom/keyloom.hpp>
@@ -75,6 +76,9 @@ int main(int argc, char** argv) {
   source_config cfg{.group = given["--group"], .topic = given["--topic"]};
   cfg.brokers = given["--brokers"];
   cfg.skip_headers = true;
+  cfg.exactly_once = given.count("--exactly-once") > 0;
+  if (given.count("--credit") > 0)
+    cfg.credit = static_cast<uint32_t>(std::stoul(given["--credit"]));
   event_source<> source{system, cfg};
   source.on_default([out = given["--out"]](context<>& ctx, const record& rec) {
     outgoing_record copy{.topic = out};
