@@ -13,9 +13,9 @@ allow; paced ones get records at a rate and tell latency and CPU. The figures ar
 machine; let nothing else run beside it. All of them take about half an hour. Exits 1 when a run
 fails, 0 whatever the speed.
 
-  SCENARIO      inline, compute, actor, async, forward, work-out, raw-eos; blocking-1ms, blocking-10ms, blocking-100ms,
+  SCENARIO      inline, compute, actor, async, forward, work-out, forward-eos, raw-eos; blocking-1ms, blocking-10ms, blocking-100ms,
                 actor-10ms, async-10ms; batch, batch-10ms; zipf, zipf-by-run; keys-100k, keys-1m; partitions-24,
-                partitions-1; latency, latency-raw-eos, paced-8, paced-1000, idle-8, idle-1000. Default: all of them
+                partitions-1; latency, latency-eos, latency-raw-eos, paced-8, paced-1000, idle-8, idle-1000. Default: all of them
   --records N   records of those that are compared with the raw loop (default 4,000,000)
   --rounds N    how often each is measured (default 3)
 

@@ -90,7 +90,8 @@ class Bench:
         if scenario.program == "keyloom":
             result = self.run("keyloom", "work", *common, *scenario.options, "--until-end")
         elif scenario.program == "bench/forward":
-            result = self.run(scenario.program, *common, "--records", str(scenario.topic.records))
+            result = self.run(scenario.program, *common, *scenario.options, "--records",
+                              str(scenario.topic.records))
         else:
             result = self.run(scenario.program, *common)
         if result["records"] < scenario.topic.records:

@@ -79,6 +79,7 @@ ZIPF = Topic(records=20_000, zipf=1.1)
 ZIPF_OPTIONS = ("--processor", "blocking", "--delay-ms", "10", "--concurrency", "100")
 NONE = ("--processor", "none")
 COMPUTE = ("--processor", "compute")
+MILLION = Topic(records=1_000_000)
 BATCH = ("--processor", "batch", "--batch-size", "50")
 
 SCENARIOS = {
@@ -88,7 +89,9 @@ SCENARIOS = {
     "async": Scenario(("--processor", "async", "--concurrency", "1000")),
     "forward": Scenario((), aim="0.85", forwards=True, program="bench/forward"),
     "work-out": Scenario(NONE, forwards=True),
-    "raw-eos": Scenario((), topic=Topic(records=1_000_000), forwards=True, program="bench/raw_eos"),
+    "raw-eos": Scenario((), topic=MILLION, forwards=True, program="bench/raw_eos"),
+    "forward-eos": Scenario(("--exactly-once", "1"), Other("raw-eos"), "0.85", MILLION, forwards=True,
+                            program="bench/forward"),
     "blocking-1ms": calls("blocking", 1, 100, 1_000_000, "0.8, 8 us"),
     "blocking-10ms": calls("blocking", 10, 1000, 1_000_000, "0.85"),
     "blocking-100ms": calls("blocking", 100, 1000, 100_000, "0.9"),
@@ -104,6 +107,8 @@ SCENARIOS = {
     "partitions-24": Scenario(NONE, Other("inline"), "0.8", Topic(partitions=24)),
     "partitions-1": Scenario(NONE, Other("inline"), "0.6", Topic(partitions=1)),
     "latency": Paced(("work", *NONE, "--kafka", "linger.ms=1"), 5000, "p50 5 ms, p99 20 ms", forwards=True),
+    "latency-eos": Paced(("work", *NONE, "--exactly-once"), 5000,
+                         "p50 15 ms, p99 40 ms, 1.2 x latency-raw-eos", forwards=True),
     "latency-raw-eos": Paced(("--follow",), 5000, forwards=True, program="bench/raw_eos"),
     "paced-8": Paced(("work", *NONE), 10_000),
     "paced-1000": Paced(("work", *NONE), 10_000, "at most 2", partitions=1000, against="paced-8"),
