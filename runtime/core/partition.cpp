@@ -245,6 +245,8 @@ void partition::take_backlog_in() {
     }
     if (gate_.enter(ev, now_))
       handle(ev);
+    else if (gate_.stands_behind(ev))
+      copy_out(ev);
   }
   for (auto& stage : stages_)
     stage.flush();
@@ -276,6 +278,8 @@ bool partition::takes_in() const {
 
 void partition::complete(event& ev) {
   gate_.completed(ev, now_, permits_);
+  if (gate_.stands_behind(ev))
+    copy_out(ev);
   if (exact_)
     exact_->complete(*ev.held);
   go_on();

@@ -72,10 +72,15 @@ public:
   bool parked(uint32_t number) const { return slots_[number].returned.parked(); }
   steady_time due(uint32_t number) const { return slots_[number].returned.due(); }
 
-  /// Calls `f` with each job of a parked slot that is to be called again.
+  /// Whether a job that was added stands behind those of a parked slot.
+  bool parked_at(const detail::job& j) const { return retries_ && parked(j.slot); }
+
+  /// Calls `f` with each job of a parked slot that is to be called again, or was not sent yet.
   template <class Function>
   void each_parked(uint32_t number, Function f) {
     slots_[number].returned.each_again(f);
+    for (auto* j = slots_[number].pending.first; j != nullptr; j = j->next)
+      f(*j);
   }
 
   /// Sends the jobs of a parked slot that are due; a call that takes too long is waited for first.

@@ -6,6 +6,7 @@
 #include "runtime/core/ports.hpp"
 
 #include <compare>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -37,8 +38,11 @@ public:
     waiting_[{stage, slot}].append(std::move(jobs));
   }
 
-  void to_batcher(uint32_t, core::run&&) override {
-    violations.push_back("a batcher, which this fake has none of, was given sets");
+  void to_batcher(uint32_t stage, core::run&& sets) override {
+    if (batchers)
+      batchers(stage, std::move(sets));
+    else
+      violations.push_back("a batcher, which this fake has none of, was given sets");
   }
 
   void key_idle(uint32_t stage, uint32_t slot) override {
@@ -90,6 +94,9 @@ public:
         return where.slot;
     return UINT32_MAX;
   }
+
+  /// The batchers of the test, when it has some.
+  std::function<void(uint32_t stage, core::run&& sets)> batchers;
 
   size_t sent = 0; ///< runs
   size_t idle = 0; ///< calls of key_idle

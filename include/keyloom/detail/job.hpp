@@ -39,6 +39,14 @@ struct job {
   job& operator=(const job&) = delete;
   virtual ~job() = default;
 
+  /// So that the key does not lie in the record's memory.
+  void copy_key() {
+    if (key.data() == nullptr || key.data() == own_key.data())
+      return;
+    own_key.assign(key);
+    key = own_key;
+  }
+
   job* next = nullptr;           ///< the next job of the same run or turn
   core::event* origin = nullptr; ///< the event that waits for this job
   std::string_view key;          ///< in the record's memory or in `own_key`
