@@ -97,7 +97,7 @@ private:
 partition_actor_state::partition_actor_state(caf::event_based_actor* self, partition_args args)
   : alive_(args.shared->alive, *self), self_(self), args_(std::move(args)),
     core_(args_.start.where.topic, args_.start.where.partition, args_.start.from.at,
-          {args_.shared->source, *args_.shared->totals, *args_.shared->stage_meters, true,
+          {args_.shared->source, *args_.shared->totals, *args_.shared->stage_meters, true, true,
            std::random_device{}()},
           *args_.meter, {*this, *this, *this, *this, *this}),
     keys_(args_.shared->source->stages.size()) {

@@ -53,7 +53,7 @@ partition::partition(std::string topic, int32_t number, progress start, shared c
   stages_.reserve(stages.size());
   for (uint32_t i = 0; i < stages.size(); ++i)
     stages_.emplace_back(i, *stages[i], common_.stages[i], out_.runs, common_.lanes_in_order,
-                         common_.source->retry_of(i).enabled());
+                         common_.source->retry_of(i).enabled(), common_.runs_stop);
   meter_.position = start.offset;
   meter_.committable = start.offset;
   meter_.beyond = tracker_.has_beyond();

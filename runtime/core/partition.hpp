@@ -49,6 +49,7 @@ public:
     source_meter& totals;
     std::span<stage_meter> stages;
     bool lanes_in_order = true; ///< see stage_queue
+    bool runs_stop = true;      ///< the same
     uint64_t seed = 0;          ///< of the jitter of retries and interjections
   };
 

@@ -20,7 +20,10 @@ void partition::come_back(detail::job& j) {
   }
   auto& stage = stages_[j.stage];
   auto slot = j.slot;
-  stage.back(j, next_call(j));
+  if (j.unbegun)
+    stage.back_unbegun(j);
+  else
+    stage.back(j, next_call(j));
   while (auto* next = stage.take_final(slot)) {
     finalize(*next);
     if (stopped())

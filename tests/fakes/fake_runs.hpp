@@ -59,11 +59,26 @@ public:
     auto it = waiting_.find(at);
     core::run result;
     result.memory = it->second.memory;
-    auto& stages = result.memory->source().stages;
-    while (result.count < limit && !it->second.empty())
-      core::process_next(*stages[it->second.first->stage], it->second, result);
+    auto& source = result.memory->source();
+    while (result.count < limit && !it->second.empty()) {
+      auto index = it->second.first->stage;
+      auto& stage = *source.stages[index];
+      core::process_next(stage, it->second, result);
+      if (stage.kind() == processor_kind::blocking && source.retry_of(index).enabled()
+          && stage.failure(*result.last) != nullptr)
+        core::leave_unbegun(it->second, result);
+    }
     if (it->second.empty())
       waiting_.erase(it);
+    return result;
+  }
+
+  /// Takes the jobs that wait at a place, in order.
+  std::vector<detail::job*> take(place at) {
+    std::vector<detail::job*> result;
+    auto jobs = waiting_.extract(at);
+    while (auto* j = jobs ? jobs.mapped().take() : nullptr)
+      result.push_back(j);
     return result;
   }
 

@@ -60,6 +60,7 @@ struct job {
   bool timed_out = false; ///< its call took longer than the stage's timeout
   bool keeps_key = false; ///< timed out, and its call still runs: its key waits for that (I3)
   bool again = false;     ///< failed, and is to be called again
+  bool unbegun = false;   ///< comes back as it was: one before it in its run failed
   attempts tried;
   std::atomic<bool> begun{false}; ///< a call works on it; set by its processor, for who asks why it
                                   ///< takes so long (any thread)
