@@ -79,9 +79,10 @@ void batcher_actor_state::after_message() {
   take_executed();
   let_leave();
   show();
-  for (auto& done : core_->take_done()) {
-    auto memory = done.memory;
-    memory->back().finished(std::move(done));
+  for (auto& news : core_->take_news()) {
+    auto memory = news.done.memory;
+    memory->back().sets_wait(std::move(news.waiting));
+    memory->back().finished(std::move(news.done));
   }
   tick_when_due();
 }

@@ -60,9 +60,22 @@ public:
     post(to_, std::move(news));
   }
 
-  core::run take_results() {
+  void sets_wait(std::vector<detail::batch_job*>&& sets) override {
     std::lock_guard guard{mutex_};
-    return std::exchange(results_, core::run{});
+    waiting_.insert(waiting_.end(), sets.begin(), sets.end());
+  }
+
+  /// Brings all that came. What waits comes before what is over, lest it be over already.
+  void bring_to(core::partition& to) {
+    std::vector<detail::batch_job*> waiting;
+    core::run results;
+    {
+      std::lock_guard guard{mutex_};
+      waiting.swap(waiting_);
+      results = std::exchange(results_, core::run{});
+    }
+    to.sets_wait(waiting);
+    to.finished(std::move(results));
   }
 
   void call_returned(uint32_t stage, uint32_t slot, uint32_t jobs) override {
@@ -78,12 +91,13 @@ private:
   core::work_memory* memory_; // owns this port
   std::mutex mutex_;
   core::run results_; // guarded by mutex_; without a reference to the memory, which owns this port
+  std::vector<detail::batch_job*> waiting_; // guarded by mutex_
 };
 
 partition_actor_state::partition_actor_state(caf::event_based_actor* self, partition_args args)
   : alive_(args.shared->alive, *self), self_(self), args_(std::move(args)),
     core_(args_.start.where.topic, args_.start.where.partition, args_.start.from.at,
-          {args_.shared->source, *args_.shared->totals, *args_.shared->stage_meters, true,
+          {args_.shared->source, *args_.shared->totals, *args_.shared->stage_meters, true, true,
            std::random_device{}()},
           *args_.meter, {*this, *this, *this, *this, *this}),
     keys_(args_.shared->source->stages.size()) {
@@ -111,7 +125,7 @@ caf::behavior partition_actor_state::make_behavior() {
       after_message();
     },
     [this](const core::run&) {
-      core_.finished(returns_->take_results());
+      returns_->bring_to(core_);
       after_message();
     },
     [this](const call_returned& news) {

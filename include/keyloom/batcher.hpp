@@ -24,6 +24,7 @@
 #include <keyloom/context.hpp>
 #include <keyloom/detail/batcher_base.hpp>
 #include <keyloom/detail/blank_job.hpp>
+#include <keyloom/owns_its_data.hpp>
 
 #include <forward_list>
 #include <vector>
@@ -186,6 +187,8 @@ public:
   /// which has a callback of its own.
   new_batch_items<Item> items(context_base& ctx, std::string_view key) const {
     auto& blank = detail::blank_job(ctx.impl(), index_, key);
+    if constexpr (owns_its_data<Item>)
+      blank.copy_key(); // now: others read it while the set waits
     ctx.impl().submit(blank);
     return new_batch_items<Item>{static_cast<detail::item_set<Item>&>(blank)};
   }
@@ -247,6 +250,8 @@ public:
       callback_(std::move(callback)) {}
 
   std::unique_ptr<job> make_job() const override { return std::make_unique<item_set<Item>>(); }
+
+  bool owns_jobs() const override { return owns_its_data<Item>; }
 
   caf::error execute(std::span<batch_entry* const> items) override {
     if constexpr (requires { executing_.execute(items); })

@@ -29,6 +29,7 @@ void batch_planner::add(batch_job& set, steady_time now) {
   set.open = static_cast<uint32_t>(std::max<size_t>(count, 1));
   set.executing = 0;
   set.again = 0;
+  set.told = false;
   set.hurried = std::ranges::find(hurried_, set.owner) != hurried_.end();
   if (count == 0) {
     set.turn.key = set.key;
@@ -39,6 +40,8 @@ void batch_planner::add(batch_job& set, steady_time now) {
       end(set.turn); // nothing to wait for
     else
       append(set.turn, lane->first, lane->last);
+    if (lane != nullptr && lane->parked_until)
+      tell(set);
     return;
   }
   for (size_t i = 0; i < count; ++i) {
@@ -57,7 +60,9 @@ void batch_planner::add_to(batch_lane& lane, batch_entry& item, steady_time now)
   if (lane.ready) {
     ++ready_items_;
     ready_bytes_ += item.bytes;
-  } else if (!lane.busy && !lane.parked_until) {
+  } else if (lane.parked_until) {
+    tell(*item.set);
+  } else if (!lane.busy) {
     make_ready(lane, now);
   }
 }
@@ -228,6 +233,7 @@ void batch_planner::put_back(batch_lane& lane, batch::part& rest) {
   for (auto* item = rest.first; item != nullptr; item = item->next) {
     if (rides(*item))
       continue;
+    item->set->told = false;
     ++lane.items;
     lane.bytes += item->bytes;
     ++waiting_;
@@ -245,6 +251,13 @@ void batch_planner::put_back(batch_lane& lane, batch::part& rest) {
 void batch_planner::park(batch_lane& lane, steady_time due) {
   lane.parked_until = due;
   parked_.emplace(due, &lane);
+  for (auto* item = lane.first; item != nullptr; item = item->next)
+    tell(*item->set);
+}
+
+void batch_planner::tell(batch_job& set) {
+  if (!std::exchange(set.told, true))
+    parked_sets_.push_back(&set);
 }
 
 void batch_planner::unpark(batch_lane& lane) {

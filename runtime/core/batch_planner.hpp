@@ -18,8 +18,8 @@
 // which each has items of one key only come back in that key's order.
 //
 // What it costs does not depend on how many items or keys there are, but for `drop` and `hurry`,
-// which look at all that wait, and `standing`. Knows sets and items, not what they are of; time
-// comes in as an argument. One thread.
+// which look at all that wait, `standing`, and a key that is parked, whose line is looked at. Knows
+// sets and items, not what they are of; time comes in as an argument. One thread.
 #pragma once
 
 #include "runtime/core/order_gate.hpp"
@@ -103,6 +103,11 @@ public:
   /// The sets that are over, in order, since the last time.
   std::vector<detail::batch_job*> take_ended() { return std::exchange(ended_, {}); }
 
+  /// The sets that wait for an item to be executed again, theirs or one before it in their key,
+  /// since the last time; to be taken before the ended ones. Those with items that failed each
+  /// time.
+  std::vector<detail::batch_job*> take_waiting() { return std::exchange(parked_sets_, {}); }
+
   /// When to ask `next` again, if nothing happens before.
   std::optional<steady_time> next_deadline() const;
 
@@ -131,6 +136,7 @@ private:
   void put_back(batch_lane& lane, batch::part& rest);
   void park(batch_lane& lane, steady_time due);
   void unpark(batch_lane& lane);
+  void tell(detail::batch_job& set);
   void unpark_due(steady_time now);
   void end(detail::batch_entry& item);
   void end_turns(batch_lane& lane);
@@ -155,6 +161,7 @@ private:
   uint64_t hurried_waiting_ = 0; ///< items of the hurried in no batch
   uint64_t waiting_ = 0;
   uint32_t running_ = 0;
+  std::vector<detail::batch_job*> parked_sets_;
   std::vector<detail::batch_job*> ended_;
 };
 

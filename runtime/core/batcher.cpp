@@ -6,6 +6,18 @@
 
 namespace keyloom::core {
 
+namespace {
+
+/// Also of what the user has put beside the items nothing may lie in the record's memory.
+bool owns_data(const detail::stage_base& definition, detail::batch_job& set) {
+  auto result = definition.owns_jobs() && !set.user_data.has_value();
+  for (size_t i = 0; result && i < set.size(); ++i)
+    result = !set.at(i).user_data.has_value();
+  return result;
+}
+
+} // namespace
+
 batcher::batcher(const batcher_options& options, trying again)
   : again_(std::move(again)), random_(static_cast<std::minstd_rand::result_type>(again_.seed)),
     planner_(planned(options)) {
@@ -51,11 +63,13 @@ void batcher::add(run&& sets, steady_time now) {
   while (auto* j = sets.take()) {
     auto& set = static_cast<detail::batch_job&>(*j);
     set.owner = sets.memory.get();
+    set.owns_data = again_.policy.enabled()
+                    && owns_data(*sets.memory->source().stages[set.stage], set);
     ++from.sets;
     planner_.add(set, now);
     from.drains |= set.hurried;
   }
-  take_ended();
+  take_from_planner();
 }
 
 void batcher::executed(batch& done, steady_time now) {
@@ -63,7 +77,7 @@ void batcher::executed(batch& done, steady_time now) {
   items_ += done.items.size();
   largest_ = std::max<uint64_t>(largest_, done.items.size());
   planner_.executed(done, now);
-  take_ended();
+  take_from_planner();
 }
 
 void batcher::hurry(work_memory& of) {
@@ -74,7 +88,9 @@ void batcher::hurry(work_memory& of) {
 
 void batcher::drop(const work_memory& of, steady_time now) {
   planner_.drop(&of, now);
-  take_ended();
+  if (auto from = owners_.find(&of); from != owners_.end())
+    from->second.since.waiting.clear();
+  take_from_planner();
 }
 
 uint64_t batcher::sets() const {
@@ -84,23 +100,27 @@ uint64_t batcher::sets() const {
   return result;
 }
 
-void batcher::take_ended() {
+void batcher::take_from_planner() {
+  for (auto* set : planner_.take_waiting())
+    if (set->owns_data)
+      owners_.at(set->owner).since.waiting.push_back(set);
   for (auto* set : planner_.take_ended()) {
     auto& from = owners_.at(set->owner);
     --from.sets;
-    from.done.append(*set);
+    from.since.done.append(*set);
   }
 }
 
-std::vector<run> batcher::take_done() {
-  std::vector<run> result;
+std::vector<batcher::news> batcher::take_news() {
+  std::vector<news> result;
   std::erase_if(order_, [&](const void* which) {
     auto& from = owners_.at(which);
-    auto done = std::exchange(from.done, run{});
+    auto since = std::exchange(from.since, news{});
     auto other_stand = from.drains && now_stand(from);
-    if ((!done.empty() || other_stand) && !from.memory->given_up()) {
-      done.memory = from.memory;
-      result.push_back(std::move(done));
+    if ((!since.done.empty() || !since.waiting.empty() || other_stand)
+        && !from.memory->given_up()) {
+      since.done.memory = from.memory;
+      result.push_back(std::move(since));
     }
     return from.sets == 0 && owners_.erase(which) > 0;
   });

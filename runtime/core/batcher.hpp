@@ -45,9 +45,15 @@ public:
   /// The partition of this memory has stopped or was given up.
   void drop(const work_memory& of, steady_time now);
 
-  /// The sets that are over, for `return_port::finished` of their partitions: one run for each. An
-  /// empty one where another number of sets stands.
-  std::vector<run> take_done();
+  /// What a partition should hear, by its `return_port`.
+  struct news {
+    run done;                                ///< sets that are over; its memory says of whom
+    std::vector<detail::batch_job*> waiting; ///< for something to be executed again, with data of
+                                             ///< their own
+  };
+
+  /// For each partition that has some, also where only another number of sets stands.
+  std::vector<news> take_news();
 
   uint64_t sets() const; ///< that are not over
   uint64_t waiting_items() const { return planner_.waiting(); }
@@ -62,14 +68,14 @@ private:
   struct owner {
     work_memory_ptr memory;
     uint64_t sets = 0; ///< not over
-    run done;
+    news since;
     bool drains = false;
     uint64_t standing = 0; ///< sets, while it drains
   };
 
   batch_planner::settings planned(const batcher_options& options);
   std::optional<steady_time> again(detail::batch_entry& item, steady_time now);
-  void take_ended();
+  void take_from_planner();
   bool now_stand(owner& from);
 
   trying again_;

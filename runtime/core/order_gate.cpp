@@ -107,6 +107,8 @@ void order_gate::pop_head(key_chain& chain) {
   if (chain.head == nullptr)
     chain.tail = nullptr;
   --chain.held;
+  if (chain.stands == head)
+    chain.stands = nullptr;
   head->chain = nullptr;
   head->next_in_chain = nullptr;
 }
@@ -121,6 +123,8 @@ void order_gate::leave_chain(event& ev, steady_time now, permits& out) {
   if (chain.tail == &ev)
     chain.tail = before;
   --chain.held;
+  if (chain.stands == &ev)
+    chain.stands = nullptr;
   ev.chain = nullptr;
   ev.next_in_chain = nullptr;
   release(ev, out);
@@ -168,6 +172,7 @@ key_chain& order_gate::make_chain(const record& rec, steady_time now) {
   chain.opened = now;
   chain.closed = false;
   chain.parked = false;
+  chain.stands = nullptr;
   chains_.insert(chain);
   return chain;
 }

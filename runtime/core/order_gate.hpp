@@ -43,7 +43,8 @@ struct key_chain {
   uint32_t held = 0; ///< events whose handlers ran
   steady_time opened{};
   bool closed = false;
-  bool parked = false; ///< an event waits for its handler to be called again
+  bool parked = false;           ///< an event waits for its handler to be called again
+  const event* stands = nullptr; ///< one with something that is to be called again
 };
 
 class order_gate {
@@ -78,6 +79,22 @@ public:
   /// The handler of an event that was parked has run for the last time: what `interleaved` lets run
   /// behind it is added to `out`.
   void resume(event& ev, steady_time now, permits& out);
+
+  /// The event waits until something of it is called again, and others of its key with it: calls
+  /// `f` with those that are there. `stands_behind` is true for those that come until it is
+  /// released.
+  template <class Function>
+  void stands(event& ev, Function f) {
+    if (ev.chain == nullptr || ev.chain->stands != nullptr)
+      return;
+    ev.chain->stands = &ev;
+    for (auto* each = ev.chain->head; each != nullptr; each = each->next_in_chain)
+      if (each != &ev)
+        f(*each);
+  }
+  bool stands_behind(const event& ev) const {
+    return ev.chain != nullptr && ev.chain->stands != nullptr;
+  }
 
   /// The event is complete. Adds what may go on to `out`.
   void completed(event& ev, steady_time now, permits& out);

@@ -53,7 +53,7 @@ partition::partition(std::string topic, int32_t number, progress start, shared c
   stages_.reserve(stages.size());
   for (uint32_t i = 0; i < stages.size(); ++i)
     stages_.emplace_back(i, *stages[i], common_.stages[i], out_.runs, common_.lanes_in_order,
-                         common_.source->retry_of(i).enabled());
+                         common_.source->retry_of(i).enabled(), common_.runs_stop);
   meter_.position = start.offset;
   meter_.committable = start.offset;
   meter_.beyond = tracker_.has_beyond();
@@ -245,6 +245,8 @@ void partition::take_backlog_in() {
     }
     if (gate_.enter(ev, now_))
       handle(ev);
+    else if (gate_.stands_behind(ev))
+      copy_out(ev);
   }
   for (auto& stage : stages_)
     stage.flush();
@@ -276,6 +278,8 @@ bool partition::takes_in() const {
 
 void partition::complete(event& ev) {
   gate_.completed(ev, now_, permits_);
+  if (gate_.stands_behind(ev))
+    copy_out(ev);
   if (exact_)
     exact_->complete(*ev.held);
   go_on();

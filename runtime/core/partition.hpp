@@ -49,6 +49,7 @@ public:
     source_meter& totals;
     std::span<stage_meter> stages;
     bool lanes_in_order = true; ///< see stage_queue
+    bool runs_stop = true;      ///< the same
     uint64_t seed = 0;          ///< of the jitter of retries and interjections
   };
 
@@ -76,6 +77,9 @@ public:
 
   /// Jobs that were worked on, in the order they were sent; a long run comes back in parts.
   void finished(run&& part);
+
+  /// Sets that wait in a batcher for something to be executed again, and need no record for that.
+  void sets_wait(std::span<detail::batch_job* const> sets);
 
   /// A call has returned whose jobs were `finished` before it (its timeout had passed).
   void call_returned(uint32_t stage, uint32_t slot, uint32_t jobs);
@@ -225,6 +229,8 @@ private:
   std::optional<steady_time> next_attempt_of(const retry_policy& policy, detail::attempts& tried,
                                              const caf::error& reason);
   void park_slot(uint32_t stage, uint32_t slot);
+  void stands(event& ev);
+  void stands(detail::job& j);
   void copy_out(event& ev);
   uint64_t standing_jobs() const;
   void forget_parked();

@@ -4,6 +4,8 @@
 #include "runtime/core/dead_letter.hpp"
 #include "runtime/core/partition.hpp"
 
+#include <keyloom/detail/batch_job.hpp>
+
 #include <caf/make_counted.hpp>
 
 #include <algorithm>
@@ -18,7 +20,10 @@ void partition::come_back(detail::job& j) {
   }
   auto& stage = stages_[j.stage];
   auto slot = j.slot;
-  stage.back(j, next_call(j));
+  if (j.unbegun)
+    stage.back_unbegun(j);
+  else
+    stage.back(j, next_call(j));
   while (auto* next = stage.take_final(slot)) {
     finalize(*next);
     if (stopped())
@@ -28,20 +33,40 @@ void partition::come_back(detail::job& j) {
     park_slot(stage.index(), slot);
 }
 
-/// A job that waits needs its record for its event alone, when nothing in it, and no other job of
-/// the event, may have views into the record's memory.
 void partition::park_slot(uint32_t stage, uint32_t slot) {
   parked_.park(stage, slot, stages_[stage].due(slot));
-  if (!common_.source->stages[stage]->owns_jobs())
+  stages_[stage].each_parked(slot, [this](detail::job& j) { stands(j); });
+}
+
+void partition::sets_wait(std::span<detail::batch_job* const> sets) {
+  if (given_up())
     return;
-  stages_[stage].each_parked(slot, [this](detail::job& j) {
-    if (j.origin->open_jobs > 1)
-      return;
-    if (j.key.data() != nullptr && j.key.data() != j.own_key.data()) {
-      j.own_key.assign(j.key);
-      j.key = j.own_key;
-    }
-    copy_out(*j.origin);
+  for (auto* set : sets) {
+    auto& ev = *set->origin;
+    if (ev.open_jobs == 1)
+      copy_out(ev);
+    stands(ev);
+  }
+}
+
+/// The job waits until something is called again, itself or another one before it. For that it
+/// needs its record for its event alone, when nothing in it, and no other job of the event, may
+/// have views into the record's memory.
+void partition::stands(detail::job& j) {
+  auto& ev = *j.origin;
+  if (ev.open_jobs == 1 && common_.source->stages[j.stage]->owns_jobs()) {
+    j.copy_key();
+    copy_out(ev);
+  }
+  stands(ev);
+}
+
+/// Events of its key that wait for their handlers, or are complete and wait for their release, wait
+/// as long as it does.
+void partition::stands(event& ev) {
+  gate_.stands(ev, [this](event& other) {
+    if (other.open_jobs == 0)
+      copy_out(other);
   });
 }
 
@@ -85,6 +110,7 @@ bool partition::call_again_later(event& ev, const caf::error& reason) {
     return false;
   copy_out(ev);
   gate_.park(ev, now_);
+  stands(ev);
   parked_.park(ev, *due);
   ++parked_events_;
   common_.totals.parked.fetch_add(1, std::memory_order_relaxed);

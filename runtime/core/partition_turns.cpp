@@ -162,6 +162,7 @@ void partition::keep_turn(event& ev) {
     keep_changes(ev);
   if (!turn_outputs_.empty())
     keep_outputs(ev);
+  detail::job* behind_parked = nullptr;
   while (auto* j = turn_jobs_.take()) {
     auto& stage = stages_[j->stage];
     if (j->pass && !stage.add_pass(*j)) {
@@ -174,7 +175,11 @@ void partition::keep_turn(event& ev) {
     held_items_ += j->held_bytes;
     ++ev.open_jobs;
     ++open_jobs_;
+    if (!j->pass && stage.parked_at(*j))
+      behind_parked = j;
   }
+  if (behind_parked != nullptr && turn_completables_.empty())
+    stands(*behind_parked);
   for (auto* j : turn_completables_) {
     j->origin = &ev;
     ++ev.open_jobs;

@@ -21,6 +21,9 @@ public:
   /// A job is back, to be finalized, or, when `due` says when, to be called again.
   void back(detail::job& j, std::optional<steady_time> due);
 
+  /// A job is back that was not begun, because one before it failed. It is sent again.
+  void unbegun() { --out_; }
+
   /// The next job to finalize; null when there is none, or one that is to be called again is before
   /// it.
   detail::job* take_final();

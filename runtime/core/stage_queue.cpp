@@ -3,9 +3,10 @@
 namespace keyloom::core {
 
 stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
-                         run_port& port, bool lanes_in_order, bool retries)
+                         run_port& port, bool lanes_in_order, bool retries, bool runs_stop)
   : stage_(stage), definition_(&definition), kind_(definition.kind()), mode_(definition.mode()),
     retries_(retries && kind_ != processor_kind::batch),
+    together_(runs_stop && kind_ == processor_kind::blocking && !definition.by_run()),
     in_slots_(kind_ != processor_kind::batch
               && (kind_ != processor_kind::compute || retries
                   || (mode_ == stage_mode::by_key && (definition.by_run() || !lanes_in_order)))),
@@ -45,7 +46,7 @@ void stage_queue::flush() {
     if (!retries_)
       send(from, std::exchange(from.pending, run{}));
     else if (from.returned.may_send() && !from.pending.empty())
-      send(from, take_call(*definition_, from.pending));
+      send(from, take_next(from));
   }
   touched_.clear();
   for (uint32_t i = 0; i < lanes; ++i)
@@ -57,6 +58,16 @@ void stage_queue::flush() {
     }
   if (unpublished_ != 0 && !given_up_)
     shared_->jobs.fetch_add(std::exchange(unpublished_, 0), std::memory_order_relaxed);
+}
+
+/// What of a slot with retries leaves next.
+run stage_queue::take_next(slot& from) {
+  if (!together_)
+    return take_call(*definition_, from.pending);
+  run result;
+  while (result.count < longest_run && !from.pending.empty())
+    result.append(*from.pending.take());
+  return result;
 }
 
 void stage_queue::send(slot& from, run&& jobs) {
@@ -80,6 +91,19 @@ void stage_queue::back(detail::job& j, std::optional<steady_time> due) {
   ++parked_;
   if (!given_up_)
     shared_->parked.fetch_add(1, std::memory_order_relaxed);
+}
+
+void stage_queue::back_unbegun(detail::job& j) {
+  j.unbegun = false;
+  auto& at = slots_[j.slot];
+  at.returned.unbegun();
+  run rest = std::exchange(at.pending, run{});
+  at.pending.memory = rest.memory;
+  while (!rest.empty() && rest.first->behind < j.behind) // few: of one run
+    at.pending.append(*rest.take());
+  at.pending.append(j);
+  at.pending.append(std::move(rest));
+  touched_.push_back(j.slot);
 }
 
 void stage_queue::call_again(uint32_t number) {

@@ -13,9 +13,9 @@
 // slot or lane, with jobs of several keys), none (unordered: a slot for each, or lanes in turn). A
 // job without a key is a key of its own.
 //
-// A stage that tries again what failed sends the jobs of a place one call after the other: what
-// comes back goes into the slot's `returned_jobs`, which says what may be finalized and what is
-// called again.
+// A stage that tries again what failed sends the jobs of a place one call after the other, or,
+// where runs stop behind what failed (blocking functions), some calls at once: what comes back goes
+// into the slot's `returned_jobs`, which says what may be finalized and what is called again.
 //
 // A *pass* is a job that does nothing but wait its turn. It never leaves: it waits at its place
 // until all jobs before it are done, whoever works on them. One thread.
@@ -30,14 +30,19 @@ namespace keyloom::core {
 
 class stage_queue {
 public:
+  /// Jobs of a key that are sent together where failed ones are tried again.
+  static constexpr uint32_t longest_run = 100;
+
   /// Compute stages use this many lanes of a partition; more only adds wake-ups (FACTS: 2 is best).
   static constexpr uint32_t lanes = 2;
 
   /// `lanes_in_order`: lanes bring jobs back in the order they got them. Otherwise there is one
   /// lane, and what a pass waits for is known by key. `retries`: jobs that failed may be called
-  /// again.
+  /// again. `runs_stop`: who calls blocking functions stops behind one that failed then, and brings
+  /// back the rest of its run as it was.
   stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
-              run_port& port, bool lanes_in_order = true, bool retries = false);
+              run_port& port, bool lanes_in_order = true, bool retries = false,
+              bool runs_stop = true);
   stage_queue(stage_queue&&) = default;
 
   /// Puts a job behind all earlier ones of its place.
@@ -65,6 +70,10 @@ public:
   /// A job has come back, to be finalized, or to be called again when it is due.
   void back(detail::job& j, std::optional<steady_time> due);
 
+  /// A job has come back that was not begun, because one before it in its run failed: it waits
+  /// before those that were not sent.
+  void back_unbegun(detail::job& j);
+
   /// The next job of the slot to finalize, or null.
   detail::job* take_final(uint32_t number) { return slots_[number].returned.take_final(); }
 
@@ -72,10 +81,15 @@ public:
   bool parked(uint32_t number) const { return slots_[number].returned.parked(); }
   steady_time due(uint32_t number) const { return slots_[number].returned.due(); }
 
-  /// Calls `f` with each job of a parked slot that is to be called again.
+  /// Whether a job that was added stands behind those of a parked slot.
+  bool parked_at(const detail::job& j) const { return retries_ && parked(j.slot); }
+
+  /// Calls `f` with each job of a parked slot that is to be called again, or was not sent yet.
   template <class Function>
   void each_parked(uint32_t number, Function f) {
     slots_[number].returned.each_again(f);
+    for (auto* j = slots_[number].pending.first; j != nullptr; j = j->next)
+      f(*j);
   }
 
   /// Sends the jobs of a parked slot that are due; a call that takes too long is waited for first.
@@ -121,6 +135,7 @@ private:
   slot* taken_slot(const detail::job& j) const;
   slot& take_slot(const detail::job& j);
   void free_slot(slot& freed);
+  run take_next(slot& from);
   void send(slot& from, run&& jobs);
   void leave(uint32_t number, uint32_t jobs, run& passes);
   void count(int64_t jobs);
@@ -130,6 +145,7 @@ private:
   processor_kind kind_;
   stage_mode mode_;
   bool retries_;
+  bool together_; ///< with retries: sends the jobs of several calls at once
   bool in_slots_;
   bool limits_jobs_; ///< else credit and byte budget alone bound what is in the stage
   bool counts_keys_;

@@ -76,6 +76,7 @@ void work_memory::recycle(detail::job& j) {
   j.timed_out = false;
   j.keeps_key = false;
   j.again = false;
+  j.unbegun = false;
   j.tried = {};
   j.held_bytes = 0;
   j.begun.store(false, std::memory_order_relaxed);
@@ -157,6 +158,13 @@ run take_call(const detail::stage_base& stage, run& jobs) {
   while (stage.by_run() && !jobs.empty() && belong_together(*result.first, *jobs.first))
     result.append(*jobs.take());
   return result;
+}
+
+void leave_unbegun(run& jobs, run& done) noexcept {
+  while (auto* j = jobs.take()) {
+    j->unbegun = true;
+    done.append(*j);
+  }
 }
 
 caf::error begin(detail::stage_base& stage, std::unique_ptr<detail::job> call,

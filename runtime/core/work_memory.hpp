@@ -131,6 +131,10 @@ void process_next(detail::stage_base& stage, run& jobs, run& done) noexcept;
 /// Takes the jobs of the next call that `process_next` would make, one or more.
 run take_call(const detail::stage_base& stage, run& jobs);
 
+/// Moves what is left of `jobs` to `done`, as not begun: what failed before them is to be called
+/// again first.
+void leave_unbegun(run& jobs, run& done) noexcept;
+
 /// Calls the stage's asynchronous function for a call of its own; returns what it threw. A CAF
 /// thread.
 caf::error begin(detail::stage_base& stage, std::unique_ptr<detail::job> call,

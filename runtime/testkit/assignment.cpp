@@ -6,7 +6,7 @@ assignment::assignment(surroundings around, int32_t number, core::progress start
   : position(start.offset), around_(std::move(around)), number_(number), epoch_(epoch),
     desk_(*around_.source, around_.clock, around_.next_job, around_.batches),
     core_(around_.source->config.topic, number, std::move(start),
-          {around_.source, around_.totals, around_.stages, false, around_.seed}, meter_,
+          {around_.source, around_.totals, around_.stages, false, false, around_.seed}, meter_,
           {desk_, *this, *this, *this, around_.clock}) {
   // nop
 }

@@ -37,11 +37,11 @@ void batch_desk::let_leave() {
     }
 }
 
-std::vector<core::run> batch_desk::take_done() {
-  std::vector<core::run> result;
+std::vector<core::batcher::news> batch_desk::take_news() {
+  std::vector<core::batcher::news> result;
   for (auto& [stage, each] : batchers_)
-    for (auto& done : each->take_done())
-      result.push_back(std::move(done));
+    for (auto& news : each->take_news())
+      result.push_back(std::move(news));
   return result;
 }
 

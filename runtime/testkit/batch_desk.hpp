@@ -28,8 +28,8 @@ public:
   /// Lets leave what leaves now.
   void let_leave();
 
-  /// The sets that are over.
-  std::vector<core::run> take_done();
+  /// What partitions should hear.
+  std::vector<core::batcher::news> take_news();
 
   /// Those under way, of a batcher or of all, in the order they left.
   std::vector<waiting_batch> under_way(std::optional<uint32_t> stage = std::nullopt) const;

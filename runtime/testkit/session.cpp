@@ -143,14 +143,15 @@ bool session::bring_back() {
 /// Lets batches leave, and takes their sets home; those of who was given up go nowhere.
 bool session::bring_batches() {
   batches_.let_leave();
-  auto done = batches_.take_done();
-  for (auto& sets : done)
+  auto arrived = batches_.take_news();
+  for (auto& news : arrived)
     for (auto& each : seats_)
-      if (each.now && each.now->core().memory() == sets.memory) {
-        each.now->core().finished(std::move(sets));
+      if (each.now && each.now->core().memory() == news.done.memory) {
+        each.now->core().sets_wait(news.waiting);
+        each.now->core().finished(std::move(news.done));
         break;
       }
-  return !done.empty();
+  return !arrived.empty();
 }
 
 void session::acknowledge_waiting() {

@@ -2,25 +2,27 @@
 
 namespace keyloom::work {
 
-void timed_calls::make(core::run&& jobs) {
+bool timed_calls::make(core::run&& jobs) {
   under_way_ = std::move(jobs);
   caf::error failed;
   auto copies = copy(under_way_, failed);
   if (failed) {
     fail(failed);
-    return;
+    return false;
   }
   auto slot = under_way_.first->slot;
   auto count = under_way_.count;
   clock_.begin(index_, *this);
   core::run ended;
   core::process_next(stage_, copies, ended); // all of them: they are of one call
-  if (clock_.end(index_, *this))
+  auto in_time = clock_.end(index_, *this);
+  if (in_time)
     give_back(std::move(ended));
   else
     memory_->back().call_returned(index_, slot, count);
   for (auto& each : copies_)
     stage_.clear(*each);
+  return in_time && stage_.failure(*done_.last) == nullptr;
 }
 
 core::run timed_calls::take_done() {

@@ -16,8 +16,11 @@ public:
     : stage_(stage), index_(index), clock_(clock), memory_(std::move(memory)) {}
 
   /// Makes one call, for one job, or by run for several. They are the partition's again when it
-  /// took too long.
-  void make(core::run&& jobs);
+  /// took too long. False: that, or the last of them failed.
+  bool make(core::run&& jobs);
+
+  /// Takes the rest, which is not begun because a call failed.
+  void leave_unbegun(core::run& jobs) { core::leave_unbegun(jobs, done_); }
 
   /// Jobs that have ended and were not sent back yet.
   const core::run& done() const { return done_; }

@@ -161,6 +161,7 @@ bool worker_pool::goes_on(const core::run& jobs, uint32_t stage) const {
 void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t index) {
   core::run done;
   done.memory = jobs.memory;
+  auto retries = source_.retry_of(index).enabled();
   auto report_at = steady_clock::now() + report_interval;
   auto report = [this, &done] {
     auto memory = done.memory;
@@ -171,6 +172,8 @@ void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t i
     count_call(index, 1);
     core::process_next(stage, jobs, done);
     count_call(index, -1);
+    if (retries && stage.failure(*done.last) != nullptr)
+      core::leave_unbegun(jobs, done);
     if (auto now = steady_clock::now(); now >= report_at) {
       report();
       report_at = now + report_interval;
@@ -185,11 +188,14 @@ void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t i
 void worker_pool::process_timed(core::run& jobs, detail::stage_base& stage, uint32_t index) {
   auto memory = jobs.memory;
   timed_calls calls{stage, index, clock_, memory};
+  auto retries = source_.retry_of(index).enabled();
   auto report_at = steady_clock::now() + report_interval;
   while (!jobs.empty() && goes_on(jobs, index)) {
     count_call(index, 1);
-    calls.make(core::take_call(stage, jobs));
+    auto well = calls.make(core::take_call(stage, jobs));
     count_call(index, -1);
+    if (retries && !well)
+      calls.leave_unbegun(jobs);
     if (auto now = steady_clock::now(); !calls.done().empty() && now >= report_at) {
       memory->back().finished(calls.take_done());
       report_at = now + report_interval;

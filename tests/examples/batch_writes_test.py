@@ -16,7 +16,7 @@ def undisturbed():
 
 def killed_in_the_middle():
     with Postgres() as database:
-        example = kill_in_the_middle("05_batch_writes", database)
+        example = kill_in_the_middle(lambda: start("05_batch_writes", database), database)
         database.start()
         written, _, _, retries = finish(example, database, PRINTED)
         assert written == len(EXPECTED), written

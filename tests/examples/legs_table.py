@@ -14,8 +14,16 @@ COLUMNS = ("date", "carrier", "flight", "origin", "dest", "tailnum", "distance_m
 DEFINITION = re.search(r"CREATE TABLE.*?\)\)\)(?=\")", (ROOT / "examples/legs_table.hpp").read_text(encoding="utf-8"),
                        re.DOTALL).group()[:-1]
 
+
+def rows_of(source):
+    """Of the table in a database, or of rows of the file, as sorted lines."""
+    if isinstance(source, list):
+        return sorted("|".join(row[column] for column in COLUMNS) for row in source)
+    return sorted(source.psql(f"SELECT {', '.join(COLUMNS)} FROM legs").splitlines())
+
+
 with gzip.open(DATA, "rt", encoding="utf-8") as file:
-    EXPECTED = sorted("|".join(row[column] for column in COLUMNS) for row in csv.DictReader(file))
+    EXPECTED = rows_of(list(csv.DictReader(file)))
 
 
 def start(example, database):
@@ -27,8 +35,8 @@ def finish(example, database, pattern):
     """The numbers it printed, once its end is good and the table is as the file of legs says."""
     text, errors = example.communicate(timeout=300)
     assert example.returncode == 0, f"it ended with {example.returncode}:\n{text}{errors}"
-    rows = database.psql(f"SELECT {', '.join(COLUMNS)} FROM legs").splitlines()
-    assert sorted(rows) == EXPECTED, f"{len(rows)} rows instead of {len(EXPECTED)}, or others"
+    rows = rows_of(database)
+    assert rows == EXPECTED, f"{len(rows)} rows instead of {len(EXPECTED)}, or others"
     found = re.search(pattern, text)
     assert found, text
     return [int(x) for x in found.groups()]
@@ -40,14 +48,14 @@ def wait_until_one_waits(database, statement):
         pass  # asking takes a while
 
 
-def kill_in_the_middle(example, database):
-    """Starts the example, and kills the database when some legs are in the table and others under way. A lock lets the
+def kill_in_the_middle(start_example, database):
+    """Starts an example, and kills the database when some legs are in the table and others under way. A lock lets the
     first statements pass and holds the next, so that the kill comes between them."""
     database.psql(DEFINITION)
     lock = "LOCK TABLE legs IN SHARE ROW EXCLUSIVE MODE"
     first, second = database.session(), database.session()
     assert first.answer(f"BEGIN; {lock}; SELECT 'held'") == "held"
-    process = start(example, database)
+    process = start_example()
     wait_until_one_waits(database, "INSERT")
     second.send(f"BEGIN; {lock}")
     wait_until_one_waits(database, "LOCK")

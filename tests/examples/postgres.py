@@ -42,9 +42,9 @@ class Postgres:
     def address(self):
         return f"host=127.0.0.1 port={self.port} user=keyloom dbname=legs"
 
-    def run(self, program, *arguments):
+    def run(self, program, *arguments, stdin=None):
         result = subprocess.run([*self.as_user, self.bin / program, *arguments], capture_output=True, text=True,
-                                check=False, cwd="/")
+                                check=False, cwd="/", stdin=stdin)
         assert result.returncode == 0, f"{program} ended with {result.returncode}:\n{result.stdout}{result.stderr}"
         return result.stdout
 
@@ -58,6 +58,12 @@ class Postgres:
 
     def psql(self, statement):
         return self.run("psql", *self.where(), "-d", "legs", "-qAt", "-v", "ON_ERROR_STOP=1", "-c", statement).strip()
+
+    def copy(self, table, csv_file):
+        """Fills the table from a file that begins with a line of names."""
+        with open(csv_file, encoding="utf-8") as file:
+            self.run("psql", *self.where(), "-d", "legs", "-q", "-c", f"COPY {table} FROM STDIN (FORMAT csv, HEADER)",
+                     stdin=file)
 
     def session(self):
         return Session([*self.as_user, self.bin / "psql", *self.where(), "-d", "legs", "-qAt"])

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <stdexcept>
+#include <vector>
 
 namespace keyloom::fakes {
 
@@ -31,5 +32,6 @@ private:
 
 CAF_BEGIN_TYPE_ID_BLOCK(keyloom_unit, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(keyloom_unit, (keyloom::fakes::bomb))
+  CAF_ADD_TYPE_ID(keyloom_unit, (std::vector<int>))
 CAF_END_TYPE_ID_BLOCK(keyloom_unit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::fakes::bomb)

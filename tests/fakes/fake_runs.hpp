@@ -6,6 +6,7 @@
 #include "runtime/core/ports.hpp"
 
 #include <compare>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -37,8 +38,11 @@ public:
     waiting_[{stage, slot}].append(std::move(jobs));
   }
 
-  void to_batcher(uint32_t, core::run&&) override {
-    violations.push_back("a batcher, which this fake has none of, was given sets");
+  void to_batcher(uint32_t stage, core::run&& sets) override {
+    if (batchers)
+      batchers(stage, std::move(sets));
+    else
+      violations.push_back("a batcher, which this fake has none of, was given sets");
   }
 
   void key_idle(uint32_t stage, uint32_t slot) override {
@@ -55,11 +59,26 @@ public:
     auto it = waiting_.find(at);
     core::run result;
     result.memory = it->second.memory;
-    auto& stages = result.memory->source().stages;
-    while (result.count < limit && !it->second.empty())
-      core::process_next(*stages[it->second.first->stage], it->second, result);
+    auto& source = result.memory->source();
+    while (result.count < limit && !it->second.empty()) {
+      auto index = it->second.first->stage;
+      auto& stage = *source.stages[index];
+      core::process_next(stage, it->second, result);
+      if (stage.kind() == processor_kind::blocking && source.retry_of(index).enabled()
+          && stage.failure(*result.last) != nullptr)
+        core::leave_unbegun(it->second, result);
+    }
     if (it->second.empty())
       waiting_.erase(it);
+    return result;
+  }
+
+  /// Takes the jobs that wait at a place, in order.
+  std::vector<detail::job*> take(place at) {
+    std::vector<detail::job*> result;
+    auto jobs = waiting_.extract(at);
+    while (auto* j = jobs ? jobs.mapped().take() : nullptr)
+      result.push_back(j);
     return result;
   }
 
@@ -90,6 +109,9 @@ public:
         return where.slot;
     return UINT32_MAX;
   }
+
+  /// The batchers of the test, when it has some.
+  std::function<void(uint32_t stage, core::run&& sets)> batchers;
 
   size_t sent = 0; ///< runs
   size_t idle = 0; ///< calls of key_idle

@@ -64,6 +64,42 @@ strings numbers(bool failing) {
 } // namespace
 
 TEST_CASE(
+  "I8: while items of a key wait to be executed again they keep little memory, however much was "
+  "polled with them") {
+  auto broker = test_broker::embedded();
+  source_fixture with{broker};
+  auto in = broker.new_topic(1);
+  constexpr int64_t value_bytes = 1000;
+  auto recs = keyed(in, records, 2 * records / 10); // five of each key
+  for (auto& each : recs)
+    each.value->resize(value_bytes, '.');
+  send(broker, recs);
+  auto cfg = with.config(in);
+  cfg.retry = {.times = 1, .backoff = 1h};
+  event_source<> source{with.system, cfg};
+  auto write = source.batcher<std::string>("write", blocking([](batch<std::string>& items) {
+                                             for (auto& each : items)
+                                               if (each.key == "k7")
+                                                 each.error = caf::make_error(
+                                                   errc::processor_failed, "not yet");
+                                           }),
+                                           {.accumulation_delay = 0ms});
+  source.on_default([write](context<>& ctx, const record& rec) {
+    return write.add(ctx, rec.key, std::string{rec.value});
+  });
+  require_ok(source.start());
+  constexpr auto of_key = records / (2 * records / 10);
+  REQUIRE(eventually([&] {
+    std::this_thread::yield();
+    auto state = source.state();
+    return state.out == records - of_key
+           && state.held_bytes < 3 * of_key * value_bytes; // each has its record and its item
+  }));
+  source.stop();
+  CHECK(source.state().errors.empty());
+}
+
+TEST_CASE(
   "I3, I12: items that fail are executed again, in the order of their key, and every record "
   "is in the output or in the dead letters, once") {
   on_each_broker([](test_broker& broker) {

@@ -38,6 +38,8 @@ struct batch_job : job {
   uint32_t executing = 0;          ///< of them, in batches under way
   bool hurried = false;            ///< its owner drains: it does not wait for others
   uint32_t again = 0;              ///< items that failed and wait to be executed again
+  bool owns_data = false;          ///< nothing in it lies in the memory of its event's record
+  bool told = false;               ///< its partition knows that it waits for what is parked
   std::atomic<bool> parked{false}; ///< has an item that failed and waits to be executed again; for
                                    ///< who asks why it takes so long (any thread)
 

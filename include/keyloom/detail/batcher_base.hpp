@@ -33,7 +33,6 @@ public:
   void process_run(std::span<job* const>) final {}
   void begin(std::unique_ptr<job>, completion_port_ptr) final {}
   bool copies_jobs() const final { return false; }
-  bool owns_jobs() const final { return false; }
   const caf::error* failure(const job&) const final { return nullptr; }
   void lend(job&, job&) final {}
   void give_back(job&, job&) final {}

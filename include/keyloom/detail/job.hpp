@@ -39,6 +39,14 @@ struct job {
   job& operator=(const job&) = delete;
   virtual ~job() = default;
 
+  /// So that the key does not lie in the record's memory.
+  void copy_key() {
+    if (key.data() == nullptr || key.data() == own_key.data())
+      return;
+    own_key.assign(key);
+    key = own_key;
+  }
+
   job* next = nullptr;           ///< the next job of the same run or turn
   core::event* origin = nullptr; ///< the event that waits for this job
   std::string_view key;          ///< in the record's memory or in `own_key`
@@ -52,6 +60,7 @@ struct job {
   bool timed_out = false; ///< its call took longer than the stage's timeout
   bool keeps_key = false; ///< timed out, and its call still runs: its key waits for that (I3)
   bool again = false;     ///< failed, and is to be called again
+  bool unbegun = false;   ///< comes back as it was: one before it in its run failed
   attempts tried;
   std::atomic<bool> begun{false}; ///< a call works on it; set by its processor, for who asks why it
                                   ///< takes so long (any thread)

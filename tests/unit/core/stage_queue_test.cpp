@@ -12,12 +12,14 @@ namespace {
 /// A stage's queue with jobs made by hand.
 struct queue_rig {
   template <class Processor>
-  explicit queue_rig(Processor processor, stage_mode mode = stage_mode::by_key) {
+  explicit queue_rig(Processor processor, stage_mode mode = stage_mode::by_key,
+                     bool retries = false) {
     auto source = std::make_shared<core::plan>();
+    source->config.retry.times = retries ? 1 : 0;
     fakes::add_stage<no_store, int, void>(*source, "stage", processor, detail::no_finalizer{},
                                           {.mode = mode});
     memory = caf::make_counted<core::work_memory>(source);
-    queue = std::make_unique<core::stage_queue>(0, *source->stages[0], meter, runs);
+    queue = std::make_unique<core::stage_queue>(0, *source->stages[0], meter, runs, true, retries);
   }
 
   /// Without a key: a job without a key.
@@ -380,4 +382,52 @@ TEST_CASE("the shared meter is balanced when a partition ends, whatever was flus
   rig.queue->give_up();
   CHECK(rig.meter.jobs == 10);
   CHECK(rig.meter.keys == 5);
+}
+
+TEST_CASE("with retries a key's jobs leave together, up to the longest run, and the next ones when "
+          "those are done") {
+  constexpr auto longest = core::stage_queue::longest_run;
+  queue_rig rig{a_blocking_one(), stage_mode::by_key, true};
+  jobs all;
+  for (uint32_t i = 0; i < longest + 1; ++i)
+    all.push_back(&rig.add("a"));
+  rig.queue->flush();
+  place const at{0, rig.runs.slot_of(0, "a")};
+  CHECK(rig.runs.keys_at(at).size() == longest);
+  rig.runs.answer(at);
+  for (uint32_t i = 0; i < longest; ++i) {
+    rig.queue->flush();
+    CHECK(rig.runs.keys_at(at).empty());
+    rig.queue->back(*all[i], std::nullopt);
+    REQUIRE(rig.queue->take_final(at.slot) == all[i]);
+    rig.done(*all[i]);
+  }
+  rig.queue->flush();
+  CHECK(rig.runs.keys_at(at).size() == 1);
+}
+
+TEST_CASE("I3: with retries the jobs behind one that failed leave again before those that came "
+          "later, once it is done") {
+  queue_rig rig{a_blocking_one(), stage_mode::by_key, true};
+  jobs sent;
+  for (int i = 0; i < 3; ++i)
+    sent.push_back(&rig.add("a"));
+  rig.queue->flush();
+  place const at{0, rig.runs.slot_of(0, "a")};
+  rig.runs.take(at);
+  auto& later = rig.add("a");
+  rig.queue->back(*sent[0], core::steady_time{});
+  rig.queue->back_unbegun(*sent[1]);
+  rig.queue->back_unbegun(*sent[2]);
+  rig.queue->flush();
+  CHECK(rig.runs.keys_at(at).empty());
+  CHECK(rig.queue->take_final(at.slot) == nullptr);
+  REQUIRE(rig.queue->parked(at.slot));
+  rig.queue->call_again(at.slot);
+  CHECK(rig.runs.take(at) == jobs{sent[0]});
+  rig.queue->back(*sent[0], std::nullopt);
+  REQUIRE(rig.queue->take_final(at.slot) == sent[0]);
+  rig.done(*sent[0]);
+  rig.queue->flush();
+  CHECK(rig.runs.take(at) == jobs{sent[1], sent[2], &later});
 }

@@ -20,7 +20,9 @@ public:
     while (auto* j = part.take()) {
       jobs_.push_back(static_cast<detail::typed_job<int, int>*>(j));
       keys_.emplace_back(j->key);
-      ok_.push_back(static_cast<detail::typed_job<int, int>*>(j)->result->operator bool());
+      auto& result = static_cast<detail::typed_job<int, int>*>(j)->result;
+      ok_.push_back(result && *result);
+      unbegun_.push_back(j->unbegun);
       kept_.push_back(j->timed_out && j->keeps_key);
     }
     changed_.notify_all();
@@ -72,6 +74,12 @@ public:
     return ok_;
   }
 
+  /// Which came back as they were.
+  std::vector<bool> unbegun() {
+    std::lock_guard guard{mutex_};
+    return unbegun_;
+  }
+
   /// Which came back while their calls went on.
   std::vector<bool> kept() {
     std::lock_guard guard{mutex_};
@@ -85,6 +93,7 @@ private:
   std::vector<std::string> keys_;
   std::vector<bool> ok_;
   std::vector<bool> kept_;
+  std::vector<bool> unbegun_;
   size_t returned_ = 0; // calls that outlived their jobs
 };
 
@@ -93,8 +102,10 @@ using function = std::function<int(std::string_view, int&)>;
 /// A pool of one stage that calls `call`.
 struct pool_rig {
   template <class Function>
-  pool_rig(uint32_t concurrency, Function call, std::chrono::milliseconds timeout = {}) {
+  pool_rig(uint32_t concurrency, Function call, std::chrono::milliseconds timeout = {},
+           const retry_policy& retry = {}) {
     auto source = std::make_shared<core::plan>();
+    source->config.retry = retry;
     fakes::add_stage<no_store, int, int>(*source, "stage", blocking(std::move(call)),
                                          detail::no_finalizer{},
                                          {.limits = {}, .timeout = timeout});
@@ -248,6 +259,43 @@ TEST_CASE("a call that throws fails its job, and the key's next ones go on") {
   rig.give("a", 3);
   rig.back->wait_for(3);
   CHECK(rig.back->ok() == std::vector<bool>{false, false, true});
+}
+
+TEST_CASE("I3: where what failed is called again, the key's next ones come back as they were") {
+  std::atomic<int> calls = 0;
+  auto timeout = GENERATE(0ms, std::chrono::milliseconds{1h});
+  pool_rig rig{1,
+               [&](std::string_view, int& number) {
+                 ++calls;
+                 return number != 1 ? caf::expected<int>{0} : caf::make_error(errc::bad_config);
+               },
+               timeout,
+               {.times = 1}};
+  rig.give("a", 4);
+  rig.back->wait_for(4);
+  CHECK(rig.back->payloads() == std::vector<int>{0, 1, 2, 3});
+  CHECK(rig.back->ok() == std::vector<bool>{true, false, false, false});
+  CHECK(rig.back->unbegun() == std::vector<bool>{false, false, true, true});
+  CHECK(calls == 2);
+}
+
+TEST_CASE("I3: a call that takes too long and is made again has the key's next ones come back when "
+          "it has returned") {
+  std::latch go_on{1};
+  pool_rig rig{1,
+               [&](std::string_view, int&) {
+                 go_on.wait();
+                 return 0;
+               },
+               20ms,
+               {.times = 1}};
+  rig.give("a", 2);
+  rig.back->wait_for(1);
+  CHECK(rig.back->unbegun() == std::vector<bool>{false});
+  go_on.count_down();
+  rig.back->wait_for(2);
+  CHECK(rig.back->late() == 1);
+  CHECK(rig.back->unbegun() == std::vector<bool>{false, true});
 }
 
 TEST_CASE("a hot key lets others of its stage have its worker when its time slice is over") {
