@@ -97,6 +97,7 @@ void committer_state::send_next() {
   for (auto& each : next)
     offsets.push_back(to_offset(each));
   under_way_ = std::move(next);
+  sent_at_ = std::chrono::steady_clock::now();
   final_sent_ = final_answer_.pending();
   if (auto err = shared_->poller->consumer().commit_async(offsets))
     answered({std::move(offsets), std::move(err), true});
@@ -145,7 +146,9 @@ void committer_state::answered(const kafka::offsets_committed& answer) {
     if (auto it = partitions_.find(each.where); it != partitions_.end())
       it->second.meter->committed = each.what.offset;
   shared_->totals->commits.fetch_add(1, std::memory_order_relaxed);
-  shared_->totals->last_commit = std::chrono::steady_clock::now().time_since_epoch().count();
+  auto now = std::chrono::steady_clock::now();
+  shared_->totals->commit_took = (now - sent_at_).count();
+  shared_->totals->last_commit = now.time_since_epoch().count();
   settle_final({});
   send_next(); // what moved meanwhile can wait for the tick, but a final commit cannot
 }

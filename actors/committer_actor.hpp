@@ -61,7 +61,8 @@ private:
   size_t metadata_limit_
     = core::max_metadata; ///< in bytes; lower once the broker refused that many
   std::vector<plan_type::entry> under_way_;
-  std::vector<kafka::topic_partition> final_; ///< asked for and not confirmed yet
+  std::chrono::steady_clock::time_point sent_at_{}; ///< the commit under way
+  std::vector<kafka::topic_partition> final_;       ///< asked for and not confirmed yet
   caf::typed_response_promise<void> final_answer_;
   bool final_sent_ = false; ///< the commit under way holds the final offsets
 };

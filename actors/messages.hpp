@@ -2,6 +2,7 @@
 // carry references to shared memory, so CAF is told not to serialise them.
 #pragma once
 
+#include "actors/state_request.hpp"
 #include "runtime/core/partition.hpp"
 #include "runtime/core/start_point.hpp"
 #include "runtime/kafka/consumer.hpp"
@@ -60,6 +61,11 @@ struct ask_interjection {
   detail::asked_interjection_ptr what;
 };
 
+/// User -> source: what is going on? A message that nobody takes any more answers by itself.
+struct ask_state {
+  std::shared_ptr<state_request> what;
+};
+
 /// User -> source: run this in every partition.
 struct ask_interjections {
   std::shared_ptr<work::interjection_round> what;
@@ -73,8 +79,8 @@ struct partition_drained {
 /// Partition -> source, the answer to stall_atom: its oldest event that is not out, if there is
 /// one.
 struct partition_stands {
-  std::optional<core::standing_event> oldest;
-  std::optional<core::standing_event> interjection; ///< the one under way for longest
+  std::optional<event_state> oldest;
+  std::optional<event_state> interjection; ///< the one under way for longest
 };
 
 /// Partition -> source: it ended by itself because of an error.
@@ -209,6 +215,8 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_stands))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::ask_interjection))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::ask_interjections))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::ask_state))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::core::partition_view))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::restored_entries))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_restored))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::transaction_cut))
@@ -246,7 +254,9 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
                limits_atom) // user -> source -> partitions: a stage's limits have changed
   CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, stall_atom) // source -> partition: what is oldest?
-  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, stop_atom)  // stop everything
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors,
+               view_atom) // source -> partition: what is going on?
+  CAF_ADD_ATOM(keyloom_runtime, keyloom::actors, stop_atom) // stop everything
 CAF_END_TYPE_ID_BLOCK(keyloom_runtime)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::core::record_batch_ptr)
@@ -269,6 +279,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::kafka::offsets_committed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_stands)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::ask_interjection)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::ask_interjections)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::ask_state)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::core::partition_view)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::restored_entries)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_restored)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::transaction_cut)

@@ -200,6 +200,7 @@ caf::behavior partition_actor_state::make_behavior() {
     [this](stall_atom) {
       return partition_stands{core_.oldest_event(), core_.oldest_interjection()};
     },
+    [this](view_atom) { return core_.view(); },
     [this](give_up_atom) { return give_up(); },
   };
 }

@@ -17,6 +17,9 @@ namespace {
 constexpr auto nap = 100ms;
 constexpr int64_t max_batch_bytes = 4 << 20;
 
+/// How often the ends of partitions are looked at.
+constexpr auto ends_interval = 500ms;
+
 /// A name that begins with ^ is a pattern to the client.
 std::vector<std::string> subscription(const source_config& cfg) {
   if (!cfg.pattern.empty())
@@ -150,6 +153,7 @@ void poller::loop() {
   while (!consumer_->closed()) {
     carry_out_requests();
     topics_->look();
+    note_ends();
     auto busy = serve_events();
     tell_membership();
     busy |= take_records();
@@ -231,6 +235,16 @@ void poller::on_revoked(kafka::partitions_revoked&& news) {
     unassign(std::move(news.partitions));
   else
     post(source_, revoked{std::move(news.partitions), news.lost});
+}
+
+/// For who asks how far behind the partitions are; the records' own path does not need it.
+void poller::note_ends() {
+  auto now = std::chrono::steady_clock::now();
+  if (now < next_ends_)
+    return;
+  next_ends_ = now + ends_interval;
+  for (auto& [where, target] : targets_)
+    target.meter->end.store(consumer_->end_of(where), std::memory_order_relaxed);
 }
 
 bool poller::take_records() {

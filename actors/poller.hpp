@@ -66,6 +66,7 @@ private:
   void warn(const std::string& problem);
   void on_assigned(kafka::partitions_assigned&& news);
   void on_revoked(kafka::partitions_revoked&& news);
+  void note_ends();
   bool take_records();
   bool take_records(target& from);
   void on_failed(kafka::partition_failed&& news);
@@ -75,12 +76,13 @@ private:
   caf::actor source_;
   caf::actor committer_;
   std::unique_ptr<kafka::consumer> consumer_;
-  std::unique_ptr<topic_guard> topics_;              // the poller's thread
-  std::map<kafka::topic_partition, target> targets_; // the same
-  core::repeat_filter problems_;                     // the same
-  size_t unanswered_ = 0;                            // the same: rebalances that the source has
-  bool membership_due_ = false;                      // the same
-  uint64_t membership_epoch_ = 0;                    // the same
+  std::unique_ptr<topic_guard> topics_;               // the poller's thread
+  std::map<kafka::topic_partition, target> targets_;  // the same
+  core::repeat_filter problems_;                      // the same
+  std::chrono::steady_clock::time_point next_ends_{}; // the same
+  size_t unanswered_ = 0;                             // the same: rebalances that the source has
+  bool membership_due_ = false;                       // the same
+  uint64_t membership_epoch_ = 0;                     // the same
   std::thread thread_;
 
   std::mutex mutex_;

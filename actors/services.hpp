@@ -48,6 +48,7 @@ struct services {
   int32_t partitions = 0; ///< of all topics at start; 0: not known (a pattern)
   std::shared_ptr<std::vector<core::stage_meter>> stage_meters; ///< by stage
   std::vector<stage_services> stages;
+  std::shared_ptr<work::thread_set> threads; ///< of the next two
   std::unique_ptr<work::worker_pool> workers;
   std::unique_ptr<work::batch_calls> batches; ///< of batchers with blocking functions
   kafka::producer* producer = nullptr;        ///< at least once

@@ -31,7 +31,7 @@ std::string shown(steady_clock::duration took) {
 source_actor_state::source_actor_state(caf::event_based_actor* self, services* shared,
                                        source_board* board, caf::actor committer)
   : self_(self), shared_(shared), board_(board), committer_(std::move(committer)),
-    stalls_(self, shared, board) {
+    stalls_(self, shared, board), states_(self, shared, board, [this] { return living(); }) {
   // nop
 }
 
@@ -60,6 +60,7 @@ caf::behavior source_actor_state::make_behavior() {
     },
     [this](const ask_interjection& ask) { on_interjection(ask); },
     [this](const ask_interjections& ask) { on_interjections(ask); },
+    [this](const ask_state& ask) { states_.ask(ask.what); },
     [this](stop_atom) { return on_stop(); },
   };
 }
@@ -225,6 +226,14 @@ void source_actor_state::on_interjections(const ask_interjections& ask) {
     tell(*self_, state.partition,
          ask_interjection{
            work::interjection_round::part_of(ask.what, where.topic, where.partition)});
+}
+
+state_round::partitions source_actor_state::living() const {
+  state_round::partitions result;
+  for (auto& [where, state] : partitions_)
+    if (!state.dead)
+      result.emplace(where, state.partition);
+  return result;
 }
 
 // -- hand-overs

@@ -8,6 +8,7 @@
 #include "actors/services.hpp"
 #include "actors/source_board.hpp"
 #include "actors/stall_reporter.hpp"
+#include "actors/state_round.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -66,6 +67,7 @@ private:
   void lose_meanwhile(const revoked& news);
   void on_interjection(const ask_interjection& ask);
   void on_interjections(const ask_interjections& ask);
+  state_round::partitions living() const;
   caf::result<void> on_stop();
   void begin_stop();
   void begin(hand_over next, std::chrono::milliseconds deadline);
@@ -84,6 +86,7 @@ private:
   source_board* board_;
   caf::actor committer_;
   stall_reporter stalls_;
+  state_round states_;
   std::map<kafka::topic_partition, assignment> partitions_;
   std::map<kafka::topic_partition, std::set<uint64_t>>
     living_; ///< epochs whose memory is still in use

@@ -4,6 +4,20 @@
 
 namespace keyloom::actors {
 
+namespace {
+
+/// Of a moment on the steady clock; 0 when there was none.
+std::chrono::milliseconds time_since(std::chrono::steady_clock::rep then,
+                                     std::chrono::steady_clock::time_point now) {
+  using std::chrono::steady_clock;
+  steady_clock::time_point begin{steady_clock::duration{then}};
+  return then == 0 || now < begin
+           ? std::chrono::milliseconds{0}
+           : std::chrono::duration_cast<std::chrono::milliseconds>(now - begin);
+}
+
+} // namespace
+
 void source_board::on_ended(std::function<void()> callback) {
   std::lock_guard guard{mutex_};
   ended_ = std::move(callback);
@@ -70,6 +84,7 @@ source_board::new_totals(std::shared_ptr<const core::byte_budget> budget) {
   rows_.clear();
   errors_.clear();
   totals_ = std::make_shared<core::source_meter>();
+  totals_->started = std::chrono::steady_clock::now().time_since_epoch().count();
   return totals_;
 }
 
@@ -121,6 +136,7 @@ stage_state source_board::stage_snapshot(size_t index) const {
 
 source_state source_board::snapshot() const {
   using clock = std::chrono::steady_clock;
+  auto now = clock::now();
   std::lock_guard guard{mutex_};
   auto& totals = *totals_;
   source_state result;
@@ -128,9 +144,9 @@ source_state source_board::snapshot() const {
   result.errors = errors_;
   for (auto& each : rows_) {
     auto& meter = *each.meter;
-    result.partitions.push_back(
-      {each.where.topic, each.where.partition, meter.state, meter.position, meter.committed,
-       static_cast<uint64_t>(std::max<int64_t>(meter.in_flight, 0)), each.error, each.stall});
+    if (meter.committable > std::max<int64_t>(meter.committed, meter.began))
+      ++result.commit.pending;
+    result.partitions.push_back(partition_snapshot(each, now));
   }
   result.retries = totals.retries;
   result.parked = static_cast<uint64_t>(std::max<int64_t>(totals.parked, 0));
@@ -163,6 +179,35 @@ source_state source_board::snapshot() const {
   }
   result.first_record = clock::time_point{clock::duration{totals.first_record}};
   result.last_commit = clock::time_point{clock::duration{totals.last_commit}};
+  auto since = std::max<clock::rep>(totals.last_commit, totals.started);
+  result.commit.since_last = time_since(since, now);
+  result.commit.took
+    = std::chrono::duration_cast<std::chrono::microseconds>(clock::duration{totals.commit_took});
+  result.commit.open_transactions = totals.open_transactions;
+  result.commit.aborts = totals.aborts;
+  return result;
+}
+
+partition_state source_board::partition_snapshot(const row& from,
+                                                 std::chrono::steady_clock::time_point now) {
+  auto& meter = *from.meter;
+  partition_state result{.topic = from.where.topic, .partition = from.where.partition};
+  result.lifecycle = meter.state;
+  result.position = meter.position;
+  result.committed = meter.committed;
+  result.in_flight = static_cast<uint64_t>(std::max<int64_t>(meter.in_flight, 0));
+  result.error = from.error;
+  result.stall = from.stall;
+  result.reached = meter.committable.load(std::memory_order_acquire);
+  result.end = std::max<int64_t>(meter.end, meter.position); // what was read is there
+  if (result.reached >= 0 && result.end >= 0)
+    result.lag = std::max<int64_t>(result.end - result.reached, 0);
+  if (meter.account)
+    result.held_bytes = static_cast<uint64_t>(std::max<int64_t>(meter.account->held(), 0));
+  result.oldest_age = time_since(meter.oldest_since, now);
+  result.restored_entries = meter.restored_entries;
+  result.restored_bytes = meter.restored_bytes;
+  result.restore_left = static_cast<uint64_t>(std::max<int64_t>(meter.to_restore, 0));
   return result;
 }
 

@@ -41,15 +41,17 @@ public:
   source_state snapshot() const;
 
 private:
-  batcher_state batcher_snapshot(size_t index, const core::batcher_meter& meter) const;
-  stage_state stage_snapshot(size_t index) const;
-
   struct row {
     kafka::topic_partition where;
     std::shared_ptr<core::partition_meter> meter;
     std::string error;
     std::string stall;
   };
+
+  static partition_state partition_snapshot(const row& from,
+                                            std::chrono::steady_clock::time_point now);
+  batcher_state batcher_snapshot(size_t index, const core::batcher_meter& meter) const;
+  stage_state stage_snapshot(size_t index) const;
 
   mutable std::mutex mutex_;
   bool running_ = false; // guarded by mutex_, as all below

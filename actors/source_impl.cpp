@@ -126,7 +126,7 @@ caf::error source_impl::start() {
   if (err)
     take_down();
   else
-    board_.started();
+    board_->started();
   running_ = !err;
   return err;
 }
@@ -140,25 +140,38 @@ void source_impl::stop() {
     .receive([] {},
              [this](const caf::error& reason) { log_.error("stopping: " + to_string(reason)); });
   take_down();
-  board_.stopped();
+  board_->stopped();
 }
 
 int source_impl::run() {
   stop_signal signal;
-  board_.on_ended([&signal] { signal.raise(); });
+  board_->on_ended([&signal] { signal.raise(); });
   if (auto err = start()) {
     log_.error(describe(err));
-    board_.on_ended(nullptr);
+    board_->on_ended(nullptr);
     return exit_code(err);
   }
   signal.wait();
   stop();
-  board_.on_ended(nullptr);
-  return board_.snapshot().errors.empty() ? 0 : 1;
+  board_->on_ended(nullptr);
+  return board_->snapshot().errors.empty() ? 0 : 1;
 }
 
 source_state source_impl::state() const {
-  return board_.snapshot();
+  std::lock_guard guard{limits_};
+  auto result = board_->snapshot();
+  if (services_)
+    add_services(*services_, result);
+  return result;
+}
+
+void source_impl::full_state(std::function<void(source_state)> then) {
+  if (auto to = running_source())
+    post(to, ask_state{std::make_shared<state_request>(std::move(then), [board = board_] {
+           return board->snapshot();
+         })});
+  else
+    then(state());
 }
 
 caf::expected<std::shared_ptr<const core::plan>> source_impl::definition() const {
@@ -255,12 +268,13 @@ void source_impl::make_services() {
   services_->log = &log_;
   auto common = shared_ ? shared_ : std::make_shared<detail::resources>(plan_->config.budget);
   services_->budget = common->budget;
-  services_->totals = board_.new_totals(services_->budget);
+  services_->threads = common->threads;
+  services_->totals = board_->new_totals(services_->budget);
   services_->partitions = partitions_;
   std::vector<std::string> names;
   for (auto& stage : plan_->stages)
     names.push_back(stage->name());
-  services_->stage_meters = board_.new_stages(std::move(names));
+  services_->stage_meters = board_->new_stages(std::move(names));
   std::vector<uint32_t> threads;
   for (auto& stage : plan_->stages) {
     auto& own = services_->stages.emplace_back();
@@ -269,7 +283,7 @@ void source_impl::make_services() {
       own.requests = std::make_unique<work::concurrency_limit>(stage->limits().concurrency);
     auto index = services_->stages.size() - 1;
     if (stage->kind() == processor_kind::batch)
-      own.batches = board_.new_batcher(index);
+      own.batches = board_->new_batcher(index);
     if (stage->handlers() == nullptr)
       continue;
     own.port = stage->handlers();
@@ -324,7 +338,7 @@ caf::error source_impl::spawn_actors() {
     committer_ = system_.spawn<caf::stateful_actor<committer_state>>(services_.get());
   {
     std::lock_guard guard{limits_};
-    source_ = system_.spawn<caf::stateful_actor<source_actor_state>>(services_.get(), &board_,
+    source_ = system_.spawn<caf::stateful_actor<source_actor_state>>(services_.get(), board_.get(),
                                                                      committer_);
   }
   for (uint32_t index = 0; index < plan_->stages.size(); ++index)

@@ -40,6 +40,7 @@ public:
   void stop() override;
   int run() override;
   source_state state() const override;
+  void full_state(std::function<void(source_state)> then) override;
   caf::expected<std::shared_ptr<const core::plan>> definition() const override;
 
 private:
@@ -60,13 +61,14 @@ private:
   std::shared_ptr<core::plan> plan_;
   caf::error settings_error_;
   log::logger log_;
-  source_board board_;
+  std::shared_ptr<source_board> board_ = std::make_shared<source_board>();
 
   std::mutex lifecycle_;   // start, stop: one at a time
   bool running_ = false;   // guarded by lifecycle_
   int32_t partitions_ = 0; ///< of all topics, as found at start
 
-  std::mutex limits_; // set_limits, interject, and whoever changes services_ or source_
+  mutable std::mutex limits_; // set_limits, interject, state, and whoever changes services_ or
+                              // source_
 
   // While running. In this order, so that they go in reverse.
   std::unique_ptr<services> services_;

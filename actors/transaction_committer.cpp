@@ -157,6 +157,8 @@ void transaction_committer_state::submit() {
   gathered_.group = group_;
   auto which = shared_->chain->submit(std::exchange(gathered_, {}));
   auto parts = std::exchange(gathered_parts_, {});
+  for (auto& each : parts)
+    each.sent = clock::now();
   pace_ = std::exchange(gathered_events_, 0) >= many_events
             ? least_pace
             : std::min<clock::duration>(pace_ * 2, most_pace);
@@ -164,6 +166,12 @@ void transaction_committer_state::submit() {
     open_.emplace(*which, std::move(parts));
   else // it is over, and says so itself
     warn("a transaction was not taken: " + describe(which.error()));
+  note_open();
+}
+
+/// For who looks from outside.
+void transaction_committer_state::note_open() {
+  shared_->totals->open_transactions.store(open_.size(), std::memory_order_relaxed);
 }
 
 // -- what became of it ----------------------------------------------------------------------------
@@ -176,13 +184,18 @@ void transaction_committer_state::on_committed(number which) {
     each.meter->committed = each.offset;
     tell(*self_, each.partition, transaction_committed{each.number});
   }
+  auto now = clock::now();
+  if (!it->second.empty())
+    shared_->totals->commit_took = (now - it->second.front().sent).count();
   open_.erase(it);
+  note_open();
   shared_->totals->commits.fetch_add(1, std::memory_order_relaxed);
-  shared_->totals->last_commit = clock::now().time_since_epoch().count();
+  shared_->totals->last_commit = now.time_since_epoch().count();
 }
 
 void transaction_committer_state::on_aborted(const chain_aborted& news) {
   halted_ = true;
+  shared_->totals->aborts.fetch_add(1, std::memory_order_relaxed);
   auto& what = news.what;
   if (what.reason)
     warn("transactions were aborted and go out again: " + describe(what.reason));
@@ -234,6 +247,7 @@ void transaction_committer_state::go_on() {
   }
   for (auto which : *dropped)
     open_.erase(which);
+  note_open();
   for (auto& [which, parts] : open_)
     std::erase_if(parts, [this](const part& each) { return stale_.count(each.where) > 0; });
   stale_.clear();

@@ -54,6 +54,7 @@ private:
     caf::actor partition;
     uint64_t number = 0; ///< as its output gate counts
     int64_t offset = -1;
+    clock::time_point sent{}; ///< the transaction
   };
 
   void follow(const commit_for& news);
@@ -71,6 +72,7 @@ private:
   void go_on();
   bool drop(const std::vector<kafka::topic_partition>& partitions);
   void drop_gathered(const kafka::topic_partition& where);
+  void note_open();
   bool is_open(const kafka::topic_partition& where) const;
   void abort_open();
   void aborted_all(const caf::error& problem);

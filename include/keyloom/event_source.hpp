@@ -252,7 +252,25 @@ public:
   /// broker; errors are logged.
   int run() { return impl_->run(); }
 
+  /// What the source counts, at once; any thread.
   source_state state() const { return impl_->state(); }
+
+  /// The same with what holds each partition up, and the keys that are in flight for longest: the
+  /// partitions are asked, between their turns, and one that is inside of a turn for 300 ms is left
+  /// out. Any thread; wait for it on no actor's.
+  std::future<source_state> full_state() {
+    auto promise = std::make_shared<std::promise<source_state>>();
+    auto result = promise->get_future();
+    full_state_then([promise](source_state what) { promise->set_value(std::move(what)); });
+    return result;
+  }
+
+  /// The same for callers that must not wait, such as actors: `then(source_state)` is called
+  /// instead, once, by any thread, perhaps before this returns. It must not throw or block.
+  template <class Then>
+  void full_state_then(Then then) {
+    impl_->full_state(std::move(then));
+  }
 
   /// For the testkit.
   const detail::source& impl() const { return *impl_; }

@@ -20,5 +20,6 @@
 #include <keyloom/record.hpp>
 #include <keyloom/shared_resources.hpp>
 #include <keyloom/source_config.hpp>
+#include <keyloom/source_state.hpp>
 #include <keyloom/stage.hpp>
 #include <keyloom/stage_options.hpp>

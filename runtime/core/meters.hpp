@@ -4,7 +4,7 @@
 
 #include "runtime/core/byte_budget.hpp"
 
-#include <keyloom/source_config.hpp>
+#include <keyloom/source_state.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -54,8 +54,12 @@ struct source_meter {
   std::atomic<uint64_t> commits{0};
   std::atomic<int64_t> in_flight{0};
   std::atomic<int64_t> in_flight_max{0};
+  std::atomic<std::chrono::steady_clock::rep> started{0};
   std::atomic<std::chrono::steady_clock::rep> first_record{0};
   std::atomic<std::chrono::steady_clock::rep> last_commit{0};
+  std::atomic<std::chrono::steady_clock::rep> commit_took{0}; ///< the last one, on that clock
+  std::atomic<uint64_t> open_transactions{0};
+  std::atomic<uint64_t> aborts{0}; ///< times that transactions had to go out again
 };
 
 /// Of one assignment of a partition. The poller takes records in while `open`, `in_flight` is below
@@ -69,11 +73,15 @@ struct partition_meter {
   std::atomic<int64_t> in_flight{0}; ///< taken in by the poller and not out
   std::atomic<int64_t> window{0};    ///< from the oldest event not out to the newest
   std::atomic<int64_t> position{-1};
+  std::atomic<int64_t> end{-1}; ///< of the topic's partition, as the client last heard
+  /// On the steady clock, when the oldest record not out was taken in; 0: all are out.
+  std::atomic<std::chrono::steady_clock::rep> oldest_since{0};
   std::atomic<int64_t> committable{
     -1}; ///< the lowest offset not out; the committer reads it on its tick
   std::atomic<bool> beyond{
     false}; ///< something is out beyond `committable`: a map is worth asking for
   std::atomic<int64_t> committed{-1};
+  std::atomic<int64_t> began{-1}; ///< where the assignment began; -1: at the earliest record
   /// Batches of the change log that are on their way to the store, and the entries that came.
   std::atomic<int> restoring_batches{0};
   std::atomic<uint64_t> restored_entries{0};

@@ -56,6 +56,7 @@ partition::partition(std::string topic, int32_t number, progress start, shared c
                          common_.source->retry_of(i).enabled(), common_.runs_stop);
   meter_.position = start.offset;
   meter_.committable = start.offset;
+  meter_.began = start.offset;
   meter_.beyond = tracker_.has_beyond();
 }
 
@@ -104,13 +105,19 @@ void partition::take(record_batch_ptr batch) {
   for (auto seen = max.load(); seen < in_flight && !max.compare_exchange_weak(seen, in_flight);) {
     // another partition moved the maximum: look again
   }
+  if (count > 0 && meter_.oldest_since.load(std::memory_order_relaxed) == 0)
+    note_oldest(now_); // for who looks before the handlers return
   to_backlog(std::move(batch));
   take_backlog_in();
   settle();
 }
 
+void partition::note_oldest(steady_time taken) {
+  meter_.oldest_since.store(taken.time_since_epoch().count(), std::memory_order_relaxed);
+}
+
 void partition::to_backlog(record_batch_ptr batch) {
-  auto& home = tracker_.open(batch);
+  auto& home = tracker_.open(batch, now_);
   auto count = static_cast<uint32_t>(batch->records().size());
   if (tracker_.inherits())
     skip_inherited(home, batch);
@@ -442,6 +449,8 @@ void partition::settle() {
     totals.forwarded.fetch_add(std::exchange(forwarded_count_, 0), std::memory_order_relaxed);
   meter_.window.store(static_cast<int64_t>(tracker_.window()), std::memory_order_relaxed);
   meter_.committable.store(tracker_.committable(), std::memory_order_release);
+  const auto* oldest = tracker_.oldest();
+  note_oldest(oldest != nullptr ? oldest->taken : steady_time{});
   meter_.beyond.store(tracker_.has_beyond(), std::memory_order_relaxed);
   if (exact_)
     meter_.sendable.store(!stopped() && exact_->has_next(), std::memory_order_relaxed);

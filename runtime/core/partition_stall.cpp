@@ -27,13 +27,14 @@ std::string what_runs(processor_kind kind) {
 
 } // namespace
 
-std::optional<standing_event> partition::oldest_event() {
+std::optional<event_state> partition::oldest_event() {
   const auto* home = tracker_.oldest();
   if (home == nullptr)
     return std::nullopt;
   const auto* ev = memory_->find_event(*home, home->cursor);
   auto& rec = ev != nullptr ? ev->record() : home->batch->records()[home->cursor];
-  standing_event result{rec.offset, {}, key_of(rec.key), {}, {}};
+  event_state result{.offset = rec.offset, .key = key_of(rec.key)};
+  result.age = time_since(home->taken);
   if (ev != nullptr)
     describe_wait(*ev, result);
   else
@@ -41,16 +42,24 @@ std::optional<standing_event> partition::oldest_event() {
   return result;
 }
 
-std::optional<standing_event> partition::oldest_interjection() const {
+std::optional<event_state> partition::oldest_interjection() const {
   const auto* x = interjections_.oldest();
   if (x == nullptr)
     return std::nullopt;
-  standing_event result{-1, x->name(), {}, {}, {}};
+  event_state result{.interjection = x->name(), .age = age_of(*x->under_way)};
   describe_wait(*x->under_way, result);
   return result;
 }
 
-void partition::describe_wait(const event& ev, standing_event& into) const {
+std::chrono::milliseconds partition::age_of(const event& ev) const {
+  return time_since(ev.interjected != nullptr ? ev.interjected->begun : ev.home->taken);
+}
+
+std::chrono::milliseconds partition::time_since(steady_time then) const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(out_.clock.now() - then);
+}
+
+void partition::describe_wait(const event& ev, event_state& into) const {
   if (ev.open_jobs == 0) {
     into.waits_for = waits_with(ev);
   } else if (auto& j = slowest_job(ev); j.stage == detail::job::no_stage) {
@@ -97,6 +106,23 @@ const detail::job& partition::slowest_job(const event& ev) const {
 }
 
 std::string partition::waits_in_stage(const detail::job& j) const {
+  if (auto itself = waits_itself(j); !itself.empty())
+    return itself;
+  auto before = waits_behind(j);
+  return before.empty() ? waits_for_place(j) : before;
+}
+
+std::string partition::waits_for_place(const detail::job& j) const {
+  auto& stage = *common_.source->stages[j.stage];
+  if (stage.kind() == processor_kind::compute)
+    return "a thread to run it";
+  auto running = common_.stages[j.stage].running.load(std::memory_order_relaxed);
+  return "a place in the stage, " + std::to_string(running) + " of "
+         + std::to_string(stage.limits().concurrency) + " are taken";
+}
+
+/// Without looking at what is before it; empty: it has not begun.
+std::string partition::waits_itself(const detail::job& j) const {
   auto& stage = *common_.source->stages[j.stage];
   if (j.again)
     return "its next call, after " + std::to_string(j.tried.made)
@@ -107,15 +133,7 @@ std::string partition::waits_in_stage(const detail::job& j) const {
               : static_cast<const detail::batch_job&>(j).parked
                 ? "', which failed and wait to be executed again"
                 : "', for which no batch has begun");
-  if (j.begun)
-    return what_runs(stage.kind());
-  if (auto before = waits_behind(j); !before.empty())
-    return before;
-  if (stage.kind() == processor_kind::compute)
-    return "a thread to run it";
-  auto running = common_.stages[j.stage].running.load(std::memory_order_relaxed);
-  return "a place in the stage, " + std::to_string(running) + " of "
-         + std::to_string(stage.limits().concurrency) + " are taken";
+  return j.begun ? what_runs(stage.kind()) : std::string{};
 }
 
 /// What is before it at its place, and holds it up; empty when that is nothing.
@@ -138,7 +156,7 @@ std::string partition::waits_behind(const detail::job& j) const {
               : ahead->begun ? ", whose call runs"
                              : ", which has not begun");
   if (stages_[j.stage].unfinished_beside(j) > beside)
-    return "an earlier call of its key, which took longer than the stage's timeout and still runs";
+    return waits_for_overdue;
   return {};
 }
 

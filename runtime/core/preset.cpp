@@ -1,5 +1,4 @@
 #include <keyloom/preset.hpp>
-#include <keyloom/source_config.hpp>
 
 #include <algorithm>
 #include <array>
@@ -23,22 +22,6 @@ std::optional<preset> find_preset(std::string_view name) {
     if (each.name == name)
       return each;
   return std::nullopt;
-}
-
-std::string to_string(lifecycle x) {
-  switch (x) {
-    case lifecycle::unassigned:
-      return "unassigned";
-    case lifecycle::restoring:
-      return "restoring";
-    case lifecycle::active:
-      return "active";
-    case lifecycle::draining:
-      return "draining";
-    case lifecycle::stopped:
-      return "stopped";
-  }
-  return "lifecycle(" + std::to_string(static_cast<int>(x)) + ")";
 }
 
 } // namespace keyloom

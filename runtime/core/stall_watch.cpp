@@ -1,25 +1,10 @@
 #include "runtime/core/stall_watch.hpp"
 
-#include "runtime/core/shown_key.hpp"
-
 #include <algorithm>
 
 namespace keyloom::core {
 
 using std::chrono::milliseconds;
-
-std::string to_string(const standing_event& ev) {
-  auto named = !ev.interjection.empty();
-  auto result = named ? "interjection '" + ev.interjection + "'"
-                      : "offset " + std::to_string(ev.offset);
-  if (ev.key)
-    result += ", key " + shown_key(*ev.key);
-  else if (!named)
-    result += ", no key";
-  if (!ev.stage.empty())
-    result += ", stage '" + ev.stage + "'";
-  return result + ", waits for " + ev.waits_for;
-}
 
 stall_watch::verdict stall_watch::look(int64_t oldest, bool busy, steady_time now) {
   if (!busy || oldest != oldest_) {

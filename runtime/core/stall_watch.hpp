@@ -7,22 +7,7 @@
 
 #include "runtime/core/order_gate.hpp"
 
-#include <optional>
-#include <string>
-
 namespace keyloom::core {
-
-/// The oldest event of a partition, for people.
-struct standing_event {
-  int64_t offset = -1;
-  std::string interjection;       ///< its name, where it is one; then there is no offset
-  std::optional<std::string> key; ///< of its job, where it waits for one, or else of its record
-  std::string stage;              ///< empty: it is in none
-  std::string waits_for;          ///< e.g. "a call that runs"
-};
-
-/// "offset 7, key 'a', stage 'look-up', waits for a call that runs".
-std::string to_string(const standing_event& ev);
 
 class stall_watch {
 public:

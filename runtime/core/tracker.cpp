@@ -54,10 +54,12 @@ tracker::tracker(int64_t position, std::vector<offset_run> inherited)
   drop_before(inherited_, position);
 }
 
-tracker::open_batch& tracker::open(record_batch_ptr batch) {
+tracker::open_batch& tracker::open(record_batch_ptr batch,
+                                   std::chrono::steady_clock::time_point now) {
   auto count = static_cast<uint32_t>(batch->records().size());
   auto& entry = batches_.emplace_back();
   entry.self = std::prev(batches_.end());
+  entry.taken = now;
   entry.remaining = count;
   entry.count = count;
   entry.next_offset = batch->next_offset();

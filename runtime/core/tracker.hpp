@@ -13,6 +13,7 @@
 #include "runtime/core/completion_map.hpp"
 #include "runtime/core/record_batch.hpp"
 
+#include <chrono>
 #include <list>
 
 namespace keyloom::core {
@@ -27,9 +28,10 @@ public:
     uint32_t remaining = 0;       ///< events not out
     uint32_t copied = 0;          ///< of those: do not need the batch
     std::vector<int64_t> offsets; ///< of all its events, when some are left and the batch is gone
-    uint64_t count = 0;           ///< events, with those of the batches that melted into this one
-    int64_t first_offset = 0;     ///< of its first event; `next_offset` when there is none
-    int64_t next_offset = 0;      ///< the consumer's position behind it
+    std::chrono::steady_clock::time_point taken{};
+    uint64_t count = 0;       ///< events, with those of the batches that melted into this one
+    int64_t first_offset = 0; ///< of its first event; `next_offset` when there is none
+    int64_t next_offset = 0;  ///< the consumer's position behind it
     std::list<open_batch>::iterator self;
   };
 
@@ -43,8 +45,9 @@ public:
   /// `inherited`: what was out beyond it before, as progress has it.
   explicit tracker(int64_t position, std::vector<offset_run> inherited = {});
 
-  /// Takes in a batch. A batch without records only moves the position (over control records).
-  open_batch& open(record_batch_ptr batch);
+  /// Takes in a batch, at the time `now`. A batch without records only moves the position (over
+  /// control records).
+  open_batch& open(record_batch_ptr batch, std::chrono::steady_clock::time_point now = {});
 
   /// Whether records that are still to come were out before this assignment.
   bool inherits() const { return !inherited_.empty(); }

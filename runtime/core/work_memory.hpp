@@ -36,14 +36,23 @@ public:
   const event* find_event(const tracker::open_batch& home, uint32_t index) const;
 
   /// Calls `f(const detail::job&)` with each job that an event waits for, by hand or in a stage.
+  /// Looks at no more than `most` jobs of each kind, those included that nobody waits for.
   template <class Function>
-  void each_job(Function f) const {
-    for (auto& j : jobs_)
-      if (j->origin != nullptr)
-        f(*j);
-    for (auto& j : completables_)
-      if (j.origin != nullptr)
-        f(static_cast<const detail::job&>(j));
+  void each_job(Function f, size_t most = SIZE_MAX) const {
+    for (size_t i = 0; i < jobs_.size() && i < most; ++i)
+      if (jobs_[i]->origin != nullptr)
+        f(std::as_const(*jobs_[i]));
+    for (size_t i = 0; i < completables_.size() && i < most; ++i)
+      if (completables_[i].origin != nullptr)
+        f(static_cast<const detail::job&>(completables_[i]));
+  }
+
+  /// Calls `f(const event&)` with each of the first `most` events, also with those that are not in
+  /// use.
+  template <class Function>
+  void each_event(Function f, size_t most) const {
+    for (size_t i = 0; i < events_.size() && i < most; ++i)
+      f(events_[i]);
   }
 
   /// No call that has not begun may begin, and no job that is done by hand comes back.

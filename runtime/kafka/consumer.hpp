@@ -153,6 +153,10 @@ public:
   /// end.
   bool has_heard(const topic_partition& of) const;
 
+  /// The offset behind the last record of a partition, as the last answer to a fetch told; -1: not
+  /// known. Asks nobody.
+  int64_t end_of(const topic_partition& where) const;
+
   /// Sends a commit; the answer arrives as offsets_committed. Any thread.
   caf::error commit_async(const std::vector<partition_offset>& offsets);
 

@@ -27,6 +27,14 @@ group_metadata consumer::membership(uint64_t epoch) const {
   return {rd_kafka_consumer_group_metadata(impl_->client.get()), epoch};
 }
 
+int64_t consumer::end_of(const topic_partition& where) const {
+  int64_t low = -1;
+  int64_t high = -1;
+  auto code = rd_kafka_get_watermark_offsets(impl_->client.get(), where.topic.c_str(),
+                                             where.partition, &low, &high);
+  return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : -1;
+}
+
 namespace {
 
 using facts_map = std::map<topic_partition, partition_facts>;

@@ -6,6 +6,7 @@
 #include <keyloom/detail/stage_base.hpp>
 #include <keyloom/detail/store_port.hpp>
 #include <keyloom/source_config.hpp>
+#include <keyloom/source_state.hpp>
 
 #include <caf/fwd.hpp>
 
@@ -49,6 +50,8 @@ public:
   virtual void stop() = 0;
   virtual int run() = 0;
   virtual source_state state() const = 0;
+  /// Any thread, at any time. `then` is called once, by any thread, and must not throw or block.
+  virtual void full_state(std::function<void(source_state)> then) = 0;
 
   /// What was defined, for the testkit; errc::bad_config when `start` would say so.
   virtual caf::expected<std::shared_ptr<const core::plan>> definition() const = 0;
