@@ -213,7 +213,15 @@ void poller::on_assigned(kafka::partitions_assigned&& news) {
     assign({}); // at once: a held event stands the group still
     return;
   }
-  auto start = start_finder{*consumer_, *shared_.log}.find(news.partitions);
+  auto& cfg = shared_.source->config;
+  auto start = start_finder{
+    *consumer_,
+    *shared_.log,
+    cfg,
+    {.limit = start_finder::limit_for(cfg), .over = [this] {
+       std::lock_guard guard{mutex_};
+       return closing_;
+     }}}.find(news.partitions);
   if (start) {
     post(source_, assigned{std::move(*start)});
   } else {

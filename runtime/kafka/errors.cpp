@@ -65,7 +65,7 @@ std::string_view remedy(rd_kafka_resp_err_t code) {
       return "check that the broker answers, or raise delivery.timeout.ms";
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
       return "raise message.max.bytes of the client and max.message.bytes of the topic (a reader: "
-             "receive.message.max.bytes), or send less";
+             "receive.message.max.bytes), or send less. A batch must fit, too: batch.size";
     case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
     case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
       return "the producer ended first: flush it before";

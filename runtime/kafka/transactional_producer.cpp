@@ -20,9 +20,14 @@ using result = transactional_producer::result;
 constexpr int open_ms = 2000;
 constexpr int flush_ms = 1000;
 constexpr int send_offsets_ms = 5000;
-constexpr int end_ms = 5000;
+constexpr int most_end_ms = 5000;
 constexpr int room_ms = 10; // the client's queue is full
 constexpr int rounds_for_room = 100;
+
+/// No longer than the step may be tried.
+int end_ms(const transactional_producer::config& cfg) {
+  return static_cast<int>(std::min<int64_t>(most_end_ms, cfg.transaction_timeout.count()));
+}
 
 properties defaults(const transactional_producer::config& cfg) {
   return {
@@ -164,6 +169,13 @@ result transactional_producer::hand_over(const transaction& what) {
       return begun;
   if (auto produced = produce(what); produced.what != outcome::done)
     return produced;
+  auto answer = acknowledged_so_far();
+  if (answer.what == outcome::done)
+    singly_ = false;
+  return answer;
+}
+
+result transactional_producer::acknowledged_so_far() {
   auto code = rd_kafka_flush(client_.get(), flush_ms);
   if (failed_ != RD_KAFKA_RESP_ERR_NO_ERROR)
     return undelivered();
@@ -183,7 +195,7 @@ result transactional_producer::begin() {
   began_ = std::chrono::steady_clock::now();
   part_ = record_ = 0;
   failed_ = RD_KAFKA_RESP_ERR_NO_ERROR;
-  failed_part_ = failed_bytes_ = 0;
+  failed_part_ = failed_count_ = 0;
   return answer;
 }
 
@@ -203,7 +215,7 @@ result transactional_producer::send_offsets(const transaction& what) {
 result transactional_producer::commit() {
   if (!client_)
     return broken();
-  auto answer = judge(error_handle{rd_kafka_commit_transaction(client_.get(), end_ms)},
+  auto answer = judge(error_handle{rd_kafka_commit_transaction(client_.get(), end_ms(cfg_))},
                       "cannot commit a transaction");
   if (answer.what == outcome::done)
     in_transaction_ = false;
@@ -213,7 +225,7 @@ result transactional_producer::commit() {
 result transactional_producer::abort() {
   if (!client_)
     return broken();
-  auto answer = judge(error_handle{rd_kafka_abort_transaction(client_.get(), end_ms)},
+  auto answer = judge(error_handle{rd_kafka_abort_transaction(client_.get(), end_ms(cfg_))},
                       "cannot abort a transaction");
   if (answer.what == outcome::done)
     in_transaction_ = false;
@@ -235,13 +247,13 @@ result transactional_producer::produce_next(const transaction_part& from) {
   auto* topic = find_topic(rec.topic);
   if (topic == nullptr)
     return refused(rec, rd_kafka_last_error());
-  if (auto count = plain_ones(from); count > 1)
+  if (auto count = plain_ones(from); count > 1 && !singly_)
     return produce_plain(topic, from, count);
   for (int i = 0; i < rounds_for_room; ++i) {
     auto err = produce_record(client_.get(), topic, rec, token_of(part_));
     if (!err) {
       ++record_;
-      return {};
+      return singly_ ? acknowledged_so_far() : result{};
     }
     if (rd_kafka_error_code(err.get()) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
       return refused(rec, rd_kafka_error_code(err.get()));
@@ -299,15 +311,13 @@ void transactional_producer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* 
   auto& me = *static_cast<transactional_producer*>(self);
   if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
     return;
-  auto bytes = message->len + message->key_len;
+  ++me.failed_count_;
   auto is_first = me.failed_ == RD_KAFKA_RESP_ERR_NO_ERROR;
-  // The broker refuses the batch that a too large one is in.
-  if (!is_first && (message->err != me.failed_ || bytes <= me.failed_bytes_))
+  if (!is_first && (is_permanent(me.failed_) || !is_permanent(message->err)))
     return;
   me.failed_ = message->err;
   me.failed_where_ = name_of(rd_kafka_topic_name(message->rkt), message->partition);
   me.failed_part_ = part_of(*message);
-  me.failed_bytes_ = bytes;
 }
 
 void transactional_producer::on_log(const rd_kafka_t* client, int level, const char* facility,
@@ -332,14 +342,19 @@ result transactional_producer::refused(const record_view& rec, rd_kafka_resp_err
           .part = part_};
 }
 
-result transactional_producer::undelivered() const {
+// All records of a batch are refused together, alike, though one alone may be wrong, or none where
+// the batch is too large as a whole. So the next transaction of this producer goes out one by one.
+result transactional_producer::undelivered() {
   auto what = "a record for " + failed_where_ + " was not acknowledged";
   std::array<char, 512> why{};
   if (auto fatal = rd_kafka_fatal_error(client_.get(), why.data(), why.size()))
     return judge_fatal(fatal, what, why.data());
+  auto is_known = failed_count_ == 1;
+  if (is_permanent(failed_)) // others come when the client purges what it held, before it goes on
+    singly_ = !is_known;
   return {.what = outcome::aborts,
           .reason = translate(failed_, errc::produce_failed, what),
-          .permanent = is_permanent(failed_),
+          .permanent = is_permanent(failed_) && is_known,
           .part = failed_part_};
 }
 

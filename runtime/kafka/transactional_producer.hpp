@@ -66,7 +66,8 @@ private:
   result judge(error_handle err, const std::string& what) const;
   result judge_fatal(rd_kafka_resp_err_t code, const std::string& what,
                      const std::string& why) const;
-  result undelivered() const;
+  result acknowledged_so_far();
+  result undelivered();
   static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* self);
   static void on_log(const rd_kafka_t* client, int level, const char* facility, const char* text);
 
@@ -80,10 +81,11 @@ private:
   std::chrono::steady_clock::time_point began_;             ///< the transaction
   size_t part_ = 0;                                         ///< being produced
   size_t record_ = 0;                                       ///< of it
-  rd_kafka_resp_err_t failed_ = RD_KAFKA_RESP_ERR_NO_ERROR; ///< a record's, first one
+  rd_kafka_resp_err_t failed_ = RD_KAFKA_RESP_ERR_NO_ERROR; ///< the worst record's
   std::string failed_where_;
   size_t failed_part_ = 0;
-  size_t failed_bytes_ = 0; ///< of the largest record that failed so
+  size_t failed_count_ = 0; ///< records
+  bool singly_ = false;     ///< each record waits for the one before, to see which is refused
 };
 
 } // namespace keyloom::kafka

@@ -198,6 +198,71 @@ TEST_CASE("a record that the broker will never take names its partition, and the
   });
 }
 
+TEST_CASE("of records that were refused together the one that is wrong is blamed") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker, 2};
+    auto wrong = test_broker::new_name("topic");
+    std::vector<kafka::record_view> records{
+      // the second is not taken, the others because of it
+      {.topic = wrong, .key = "k", .value = "v", .partition = 0},
+      {.topic = wrong, .key = "k", .value = "v", .partition = 0},
+      {.topic = wrong, .key = "k", .value = "v", .partition = 0}};
+    std::string large(500'000, 'x');
+    std::string less_large(80'000, 'x');
+    SECTION("one without a key, for a compacted topic") {
+      require_ok(rig.asks->create_topic(wrong, 1, patience, {{"cleanup.policy", "compact"}}));
+      records[1].key = {};
+    }
+    SECTION("one that is too large for its topic") {
+      require_ok(rig.asks->create_topic(wrong, 1, patience, {{"max.message.bytes", "200000"}}));
+      records[1].value = large;
+      records[0].value = records[2].value = less_large;
+    }
+    chain_watch watch;
+    auto transactions = require_value(chain::make(rig.config(), watch));
+    auto first = rig.part({"good"}, 1, 0);
+    first.records.insert(first.records.end(), {records[0], records[2]});
+    auto second = rig.part({"with it"}, 1, 1);
+    second.records.push_back(records[1]);
+    require_value(transactions->submit(rig.with({first, second})));
+    auto aborted = watch.aborts();
+    while (aborted && !aborted->permanent) { // not known yet which it is
+      require_value(transactions->resume(rig.membership, all_ours));
+      aborted = watch.aborts();
+    }
+    REQUIRE(aborted);
+    INFO(describe(aborted->reason));
+    REQUIRE(aborted->culprit);
+    CHECK(aborted->culprit->partition == 1);
+    require_value(transactions->resume(rig.membership, [&](const auto& where) {
+      return where != *aborted->culprit;
+    }));
+    REQUIRE(watch.commits(1));
+    CHECK(rig.committed_values(0) == strings{"good"});
+    CHECK(rig.committed_values(1).empty());
+  });
+}
+
+TEST_CASE("records that are refused because their batch is too large go out one by one") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker};
+    rig.out = test_broker::new_name("topic");
+    require_ok(rig.asks->create_topic(rig.out, 1, patience, {{"max.message.bytes", "200000"}}));
+    chain_watch watch;
+    auto transactions = require_value(chain::make(rig.config(), watch));
+    strings values{std::string(150'000, 'a'), std::string(150'000, 'b'), std::string(150'000, 'c')};
+    require_value(transactions->submit(rig.with({rig.part(values, 1)})));
+    REQUIRE(eventually([&] {
+      if (auto aborted = watch.aborts(10ms)) {
+        REQUIRE(!aborted->permanent);
+        require_value(transactions->resume(rig.membership, all_ours));
+      }
+      return !watch.committed_ones().empty();
+    }));
+    CHECK(rig.committed_values() == values);
+  });
+}
+
 TEST_CASE(
   "a chain that takes over a seat shuts its predecessor out, and ends what that left open") {
   on_real_broker([](test_broker& broker) {
