@@ -30,7 +30,8 @@ start_finder::find(const std::vector<kafka::topic_partition>& partitions) {
     if (each.offset < 0 && known.low.value_or(0) > 0)
       facts.others_committed = others_committed(each.where, known.partitions);
     if (!known.low || !known.high)
-      log_.warning(name_of(each.where) + ": the cluster did not tell in time what the topic holds");
+      log_.warning(log::component::poller,
+                   name_of(each.where) + ": the cluster did not tell in time what the topic holds");
     result.push_back({each.where, core::choose_start(facts), known.topic});
   }
   tell(result);
@@ -41,8 +42,9 @@ caf::expected<std::vector<kafka::partition_offset>>
 start_finder::committed(const std::vector<kafka::topic_partition>& partitions) {
   auto result = consumer_.committed(partitions, timeout);
   for (int attempt = 1; !result && attempt < attempts; ++attempt) {
-    log_.warning("reading the group's committed offsets failed, trying again: "
-                 + describe(result.error()));
+    log_.warning(log::component::poller,
+                 "reading the group's committed offsets failed, trying again: "
+                   + describe(result.error()));
     result = consumer_.committed(partitions, timeout);
   }
   return result;
@@ -70,17 +72,17 @@ void start_finder::tell(const std::vector<partition_start>& starts) {
         fresh.push_back(each.where);
         break;
       case core::start_point::reason::by_hand:
-        log_.info(name_of(each.where) + ": " + each.from.note);
+        log_.info(log::component::poller, name_of(each.where) + ": " + each.from.note);
         break;
       case core::start_point::reason::unread:
-        log_.warning(name_of(each.where) + ": " + each.from.note);
+        log_.warning(log::component::poller, name_of(each.where) + ": " + each.from.note);
         break;
       default:
         break;
     }
   if (!fresh.empty())
-    log_.info("nothing is committed for " + names_of(std::move(fresh))
-              + ": starting at the earliest record");
+    log_.info(log::component::poller, "nothing is committed for " + names_of(std::move(fresh))
+                                        + ": starting at the earliest record");
 }
 
 } // namespace keyloom::actors

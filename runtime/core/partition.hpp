@@ -326,6 +326,7 @@ private:
   uint64_t skipped_count_ = 0;
   uint64_t dead_lettered_count_ = 0;
   uint64_t forwarded_count_ = 0;
+  uint64_t bytes_out_count_ = 0;
 };
 
 } // namespace keyloom::core

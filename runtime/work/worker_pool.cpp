@@ -152,6 +152,11 @@ void worker_pool::count_call(uint32_t stage, int64_t change) {
     meters_[stage].running.fetch_add(change, std::memory_order_relaxed);
 }
 
+void worker_pool::note_call(uint32_t stage, uint64_t jobs, steady_clock::duration took) {
+  if (!meters_.empty())
+    meters_[stage].note_calls(jobs, took);
+}
+
 /// False: no call that has not begun may begin, for now or for good.
 bool worker_pool::goes_on(const core::run& jobs, uint32_t stage) const {
   return !stopped_ && !jobs.memory->given_up() && !lines_[stage].overfull;
@@ -161,7 +166,8 @@ bool worker_pool::goes_on(const core::run& jobs, uint32_t stage) const {
 void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t index) {
   core::run done;
   done.memory = jobs.memory;
-  auto report_at = steady_clock::now() + report_interval;
+  auto began = steady_clock::now();
+  auto report_at = began + report_interval;
   auto report = [this, &done] {
     auto memory = done.memory;
     collector_.finished(std::exchange(done, core::run{}));
@@ -169,9 +175,12 @@ void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t i
   };
   while (!jobs.empty() && goes_on(jobs, index)) {
     count_call(index, 1);
+    auto waiting = jobs.count;
     core::process_next(stage, jobs, done);
     count_call(index, -1);
-    if (auto now = steady_clock::now(); now >= report_at) {
+    auto now = steady_clock::now();
+    note_call(index, waiting - jobs.count, now - std::exchange(began, now));
+    if (now >= report_at) {
       report();
       report_at = now + report_interval;
     }
@@ -185,12 +194,16 @@ void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t i
 void worker_pool::process_timed(core::run& jobs, detail::stage_base& stage, uint32_t index) {
   auto memory = jobs.memory;
   timed_calls calls{stage, index, clock_, memory};
-  auto report_at = steady_clock::now() + report_interval;
+  auto began = steady_clock::now();
+  auto report_at = began + report_interval;
   while (!jobs.empty() && goes_on(jobs, index)) {
     count_call(index, 1);
+    auto waiting = jobs.count;
     calls.make(core::take_call(stage, jobs));
     count_call(index, -1);
-    if (auto now = steady_clock::now(); !calls.done().empty() && now >= report_at) {
+    auto now = steady_clock::now();
+    note_call(index, waiting - jobs.count, now - std::exchange(began, now));
+    if (!calls.done().empty() && now >= report_at) {
       memory->back().finished(calls.take_done());
       report_at = now + report_interval;
     }
