@@ -244,8 +244,8 @@ void poller::note_ends() {
   if (now < next_ends_)
     return;
   next_ends_ = now + ends_interval;
-  for (auto& [where, target] : targets_)
-    target.meter->end.store(consumer_->end_of(where), std::memory_order_relaxed);
+  for (auto& [where, each] : targets_)
+    each.meter->end.store(consumer_->end_of(where), std::memory_order_relaxed);
 }
 
 bool poller::take_records() {

@@ -51,11 +51,7 @@ function fillTable(body, rows) {
 
 // -- one source ------------------------------------------------------------------------------------
 
-function newChart(canvas, unit) {
-  const style = getComputedStyle(document.documentElement);
-  const faint = style.getPropertyValue("--faint");
-  const line = style.getPropertyValue("--line");
-  const axis = { ticks: { color: faint, maxTicksLimit: 5 }, grid: { color: line } };
+function newChart(canvas) {
   return new Chart(canvas, {
     type: "line",
     data: { labels: [], datasets: [] },
@@ -63,10 +59,21 @@ function newChart(canvas, unit) {
       animation: false, responsive: true, maintainAspectRatio: false,
       elements: { point: { radius: 0 }, line: { borderWidth: 1.5 } },
       interaction: { mode: "index", intersect: false },
-      scales: { x: axis, y: { ...axis, beginAtZero: true, title: { display: false, text: unit } } },
-      plugins: { legend: { labels: { color: faint, boxWidth: 10 } } },
+      scales: { x: { ticks: { maxTicksLimit: 5 }, grid: {} }, y: { ticks: { maxTicksLimit: 5 }, grid: {}, beginAtZero: true } },
+      plugins: { legend: { labels: { boxWidth: 10 } } },
     },
   });
+}
+
+// Dark and light may change while the page is open.
+function recolour(chart) {
+  const style = getComputedStyle(document.documentElement);
+  const { scales, plugins } = chart.options;
+  plugins.legend.labels.color = style.getPropertyValue("--faint");
+  for (const axis of [scales.x, scales.y]) {
+    axis.ticks.color = style.getPropertyValue("--faint");
+    axis.grid.color = style.getPropertyValue("--line");
+  }
 }
 
 function newSource() {
@@ -75,7 +82,7 @@ function newSource() {
   const of = (name) => article.querySelector(`[data-of="${name}"]`);
   const charts = {};
   for (const canvas of article.querySelectorAll("canvas"))
-    charts[canvas.dataset.chart] = newChart(canvas, canvas.dataset.chart);
+    charts[canvas.dataset.chart] = newChart(canvas);
   return { article, of, charts, samples: [] };
 }
 
@@ -84,6 +91,7 @@ function drawCharts(view, names) {
   const line = (label, data, i) => ({ label, data, borderColor: palette[i % palette.length], backgroundColor: palette[i % palette.length] });
   const byStage = (value) => names.map((name, i) => line(name, view.samples.map((s) => (s.stages[i] ? value(s.stages[i]) : 0)), i));
   const draw = (chart, datasets) => {
+    recolour(chart);
     chart.data = { labels, datasets };
     chart.update("none");
   };

@@ -76,8 +76,7 @@ class Http(unittest.TestCase):
     def test_health_and_metrics_of_a_worker(self):
         with embedded_broker() as address:
             topic, port = new_topic("http"), free_port()
-            loaded = keyloom("load", "--brokers", address, "--topic", topic, "--records", 300, "--keys", 10,
-                             "--partitions", 2)
+            loaded = keyloom("load", "--brokers", address, "--topic", topic, "--records", 300, "--keys", 10)
             self.assertEqual(loaded.returncode, 0, loaded.stderr)
             options = ["--brokers", address, "--topic", topic, "--http-port", port]
             worker = started("work", *options, "--group", new_topic("group"), "--processor", "batch")

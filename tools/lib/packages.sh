@@ -10,7 +10,7 @@ build_packages=(
 # What the tests add; a real Kafka needs Maven and Java besides, see kafka.sh.
 test_packages=(
   catch2 libprotobuf-dev protobuf-compiler libboost1.81-dev clang-format-16 clang-tidy-16 python3 kcat procps pkg-config
-  libpqxx-dev postgresql
+  libpqxx-dev postgresql chromium fonts-dejavu-core
 )
 
 missing_packages() {
