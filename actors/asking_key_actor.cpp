@@ -154,8 +154,9 @@ bool asking_key_state::has_place(slot& which) {
 void asking_key_state::ask(slot& which) {
   auto& own = shared_->stages[stage_];
   which.current->begun.store(true, std::memory_order_relaxed);
+  which.began = std::chrono::steady_clock::now();
   if (deadlines_.timeout().count() > 0)
-    deadlines_.add(which, std::chrono::steady_clock::now());
+    deadlines_.add(which, which.began);
   begin_call(which);
   try {
     own.port->ask(*self_, which.instance, *which.current, which.call, *this);
@@ -201,6 +202,7 @@ void asking_key_state::report() {
 
 void asking_key_state::answered(uint64_t call, caf::error reason) {
   auto& which = end_call(call);
+  shared_->meter(stage_).note_calls(1, std::chrono::steady_clock::now() - which.began);
   if (reason)
     judge(which, std::move(reason));
   else

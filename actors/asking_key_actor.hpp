@@ -58,9 +58,10 @@ private:
     core::run waiting;
     detail::job* current = nullptr; ///< sent, or next to be
     caf::strong_actor_ptr instance;
-    uint64_t call = 0;     ///< the number of the request under way; 0: none
-    uint32_t attempts = 0; ///< of current, at instances that died with it
-    uint32_t bounces = 0;  ///< of current, and deaths it is not to blame for
+    uint64_t call = 0;                             ///< the number of the request under way; 0: none
+    std::chrono::steady_clock::time_point began{}; ///< of that request
+    uint32_t attempts = 0;                         ///< of current, at instances that died with it
+    uint32_t bounces = 0; ///< of current, and deaths it is not to blame for
   };
 
   // -- detail::answer_port -----------------------------------------------------------------------

@@ -20,7 +20,7 @@ async_state::async_state(caf::event_based_actor* self, services* shared, uint32_
     definition_(*shared->source->stages[stage]),
     inbox_(caf::make_counted<work::call_inbox>(
       [me = caf::actor_cast<caf::actor>(self)] { post(me, wake_atom_v); })),
-    calls_(definition_, *this, *this) {
+    calls_(definition_, *this, *this, &shared->meter(stage)) {
   self->set_exit_handler([this](const caf::exit_msg& end) { // the partition actor died
     if (end.reason)
       retire();

@@ -40,7 +40,7 @@ core::batcher::trying batcher_actor_state::trying() {
           [this](const std::string& what, const caf::error& reason) {
             auto line = "batcher '" + definition_.name() + "', " + what + ": " + describe(reason);
             if (auto shown = repeats_.pass(line, now()))
-              shared_->log->warning(*shown);
+              shared_->log->warning(log::component::batcher, *shown);
           }};
 }
 
@@ -88,8 +88,12 @@ void batcher_actor_state::after_message() {
 }
 
 void batcher_actor_state::take_executed() {
-  for (auto* each : inbox_->take())
+  auto& meter = *shared_->stages[stage_].batches;
+  for (auto* each : inbox_->take()) {
+    meter.sizes.record(static_cast<int64_t>(each->items.size()));
+    meter.took.record(now() - each->left);
     core_->executed(*each, now());
+  }
 }
 
 void batcher_actor_state::let_leave() {

@@ -97,8 +97,8 @@ void committer_state::send_next() {
   for (auto& each : next)
     offsets.push_back(to_offset(each));
   under_way_ = std::move(next);
-  sent_at_ = std::chrono::steady_clock::now();
   final_sent_ = final_answer_.pending();
+  sent_at_ = std::chrono::steady_clock::now();
   if (auto err = shared_->poller->consumer().commit_async(offsets))
     answered({std::move(offsets), std::move(err), true});
 }
@@ -118,10 +118,11 @@ bool committer_state::shrink_metadata() {
   metadata_limit_ /= 2;
   if (metadata_limit_ < least_metadata)
     metadata_limit_ = 0;
-  shared_->log->warning("the broker takes less metadata with a commit (offset.metadata.max.bytes): "
+  shared_->log->warning(log::component::committer,
+                        "the broker takes less metadata with a commit (offset.metadata.max.bytes): "
                         "completion maps have at most "
-                        + std::to_string(metadata_limit_)
-                        + " bytes from now on, so more records may come again after a crash");
+                          + std::to_string(metadata_limit_)
+                          + " bytes from now on, so more records may come again after a crash");
   return true;
 }
 
@@ -133,7 +134,7 @@ void committer_state::answered(const kafka::offsets_committed& answer) {
     auto problem = "commit failed" + std::string{again ? ", trying again: " : ": "}
                    + describe(answer.error);
     if (auto line = problems_.pass(problem, std::chrono::steady_clock::now()))
-      shared_->log->warning(*line);
+      shared_->log->warning(log::component::committer, *line);
     if (final_answer_.pending()) {
       if (!again && final_sent_)
         settle_final(answer.error);
@@ -145,10 +146,7 @@ void committer_state::answered(const kafka::offsets_committed& answer) {
   for (auto& each : sent)
     if (auto it = partitions_.find(each.where); it != partitions_.end())
       it->second.meter->committed = each.what.offset;
-  shared_->totals->commits.fetch_add(1, std::memory_order_relaxed);
-  auto now = std::chrono::steady_clock::now();
-  shared_->totals->commit_took = (now - sent_at_).count();
-  shared_->totals->last_commit = now.time_since_epoch().count();
+  shared_->totals->note_commit(std::chrono::steady_clock::now() - sent_at_);
   settle_final({});
   send_next(); // what moved meanwhile can wait for the tick, but a final commit cannot
 }

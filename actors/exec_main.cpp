@@ -1,9 +1,9 @@
+#include "actors/caf_lines.hpp"
 #include "actors/messages.hpp"
 #include "actors/program_config.hpp"
 
 #include <keyloom/exec_main.hpp>
 
-#include <caf/actor_ostream.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/init_global_meta_objects.hpp>
 #include <caf/io/middleman.hpp>
@@ -27,9 +27,9 @@ int detail::exec_main(int argc, char** argv, const std::function<int(caf::actor_
   }
   if (cfg.cli_helptext_printed)
     return 0;
+  actors::caf_lines lines{cfg};
   caf::actor_system system{cfg};
-  // CAF reports exceptions on stdout, which belongs to the program.
-  caf::actor_ostream::redirect_all(system, "/dev/stderr");
+  lines.take_prints_of(system);
   return run(system);
 }
 

@@ -22,7 +22,10 @@ caf::behavior lane_state::make_behavior() {
 void lane_state::work(core::run jobs) {
   auto memory = jobs.memory; // keeps the way back while it is used
   auto& stages = memory->source().stages;
-  auto report_at = steady_clock::now() + report_interval;
+  auto began = steady_clock::now();
+  auto report_at = began + report_interval;
+  auto stage = jobs.first->stage;
+  auto count = jobs.count;
   core::run done;
   for (uint32_t calls = 1; !jobs.empty(); ++calls) {
     if (memory->given_up())
@@ -34,6 +37,8 @@ void lane_state::work(core::run jobs) {
       report_at = steady_clock::now() + report_interval;
     }
   }
+  auto took = steady_clock::now() - began;
+  shared_->meter(stage).note_calls(count, took / static_cast<int64_t>(count));
   done.memory = memory;
   memory->back().finished(std::move(done));
 }

@@ -14,7 +14,7 @@ struct lane_state {
   static inline const char* name = "keyloom.lane";
 
   lane_state(caf::event_based_actor* self, services* shared)
-    : alive_(shared->alive, *self), self_(self) {}
+    : alive_(shared->alive, *self), self_(self), shared_(shared) {}
 
   caf::behavior make_behavior();
 
@@ -23,6 +23,7 @@ private:
 
   roll_call::member alive_;
   caf::event_based_actor* self_;
+  services* shared_;
 };
 
 } // namespace keyloom::actors

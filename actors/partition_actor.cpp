@@ -359,7 +359,7 @@ void partition_actor_state::dead_lettered(const caf::error& reason) {
 /// While much fails, lines that differ in numbers only are logged every ten seconds.
 void partition_actor_state::warn(const std::string& line) {
   if (auto shown = repeats_.pass(line, now()))
-    args_.shared->log->warning(*shown);
+    args_.shared->log->warning(log::component::partition, *shown);
 }
 
 void partition_actor_state::stopped(const caf::error& reason) {

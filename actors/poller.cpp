@@ -201,7 +201,7 @@ bool poller::serve_events() {
 /// While no broker is there the client complains ten times a second.
 void poller::warn(const std::string& problem) {
   if (auto line = problems_.pass(problem, std::chrono::steady_clock::now()))
-    shared_.log->warning(*line);
+    shared_.log->warning(log::component::poller, *line);
 }
 
 void poller::on_assigned(kafka::partitions_assigned&& news) {
@@ -210,6 +210,7 @@ void poller::on_assigned(kafka::partitions_assigned&& news) {
   auto closing = closing_;
   lock.unlock();
   if (news.partitions.empty() || closing) {
+    shared_.totals->joined = true;
     assign({}); // at once: a held event stands the group still
     return;
   }
@@ -251,8 +252,8 @@ void poller::note_ends() {
   if (now < next_ends_)
     return;
   next_ends_ = now + ends_interval;
-  for (auto& [where, target] : targets_)
-    target.meter->end.store(consumer_->end_of(where), std::memory_order_relaxed);
+  for (auto& [where, each] : targets_)
+    each.meter->end.store(consumer_->end_of(where), std::memory_order_relaxed);
 }
 
 bool poller::take_records() {

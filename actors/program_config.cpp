@@ -67,6 +67,10 @@ program_config::program_config() {
   set("caf.work-stealing.moderate-poll-attempts", 0);
   set("caf.work-stealing.relaxed-sleep-duration", caf::timespan{std::chrono::milliseconds{1}});
   set("caf.scheduler.max-throughput", 64);
+  // Two looks at the clock a message: for those that get a message a batch, not a message a key.
+  set("caf.metrics-filters.actors.includes",
+      std::vector<std::string>{"keyloom.source", "keyloom.partition", "keyloom.committer",
+                               "keyloom.batcher", "keyloom.lane"});
   for (const auto& each : settings_table())
     custom_options_.add(make_option(each));
 }

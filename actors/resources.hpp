@@ -6,6 +6,10 @@
 
 #include <keyloom/shared_resources.hpp>
 
+namespace keyloom::actors {
+class site;
+} // namespace keyloom::actors
+
 namespace keyloom::detail {
 
 struct resources {
@@ -13,6 +17,9 @@ struct resources {
 
   std::shared_ptr<core::byte_budget> budget;
   std::shared_ptr<work::thread_set> threads = std::make_shared<work::thread_set>();
+
+  std::mutex site_mutex;
+  std::weak_ptr<actors::site> site; ///< of the sources that run; guarded by site_mutex
 };
 
 } // namespace keyloom::detail

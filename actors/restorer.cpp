@@ -76,7 +76,8 @@ caf::error restorer::check(const target& to, uint64_t entries) const {
     return {};
   auto what = name_of(to.start.where) + ", change log " + cfg.change_log + ": " + problem;
   if (cfg.on_gap == gap_action::go_on) {
-    shared_.log->warning(what + "; going on with what the change log has (on-gap = continue)");
+    shared_.log->warning(log::component::restorer,
+                         what + "; going on with what the change log has (on-gap = continue)");
     return {};
   }
   return caf::make_error(
@@ -103,8 +104,9 @@ void restorer::note(const target& to, const progress& how_far) {
 void restorer::progressed(int32_t partition, const progress& how_far) {
   if (auto to = find(partition)) {
     note(*to, how_far);
-    shared_.log->info("restoring " + name_of(to->start.where) + ": " + told(how_far) + ", up to "
-                      + std::to_string(how_far.remaining) + " to come");
+    shared_.log->info(log::component::restorer, "restoring " + name_of(to->start.where) + ": "
+                                                  + told(how_far) + ", up to "
+                                                  + std::to_string(how_far.remaining) + " to come");
   }
 }
 
@@ -116,7 +118,8 @@ void restorer::restored(int32_t partition, const progress& how_far, int64_t posi
       return;
     }
     if (how_far.records > 0)
-      shared_.log->info("restored " + name_of(to->start.where) + ": " + told(how_far));
+      shared_.log->info(log::component::restorer,
+                        "restored " + name_of(to->start.where) + ": " + told(how_far));
     post(to->partition, partition_restored{to->start.where, position});
   }
 }

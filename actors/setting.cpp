@@ -229,6 +229,10 @@ std::string program_choice_kind::assign(const caf::config_value& value, source_c
   return known ? "" : not_one_of(name, names);
 }
 
+std::string program_text_kind::assign(const caf::config_value& value, source_config&) const {
+  return wrong(written(value));
+}
+
 std::string properties_kind::show(const source_config& cfg) const {
   std::string result;
   for (const auto& [name, value] : cfg.*member)

@@ -157,6 +157,18 @@ struct program_choice_kind {
   std::string check(const source_config&) const { return {}; }
 };
 
+/// A text for the whole program.
+struct program_text_kind {
+  std::string (*allowed)();
+  std::string (*wrong)(const std::string&); ///< empty: nothing is
+
+  std::string unit() const { return "text"; }
+  std::string range() const { return allowed(); }
+  std::string show(const source_config&) const { return {}; }
+  std::string assign(const caf::config_value& value, source_config& into) const;
+  std::string check(const source_config&) const { return {}; }
+};
+
 /// Names of somebody else, with dots in them, that are passed on with their values.
 struct properties_kind {
   std::map<std::string, std::string> source_config::*member;
@@ -171,7 +183,7 @@ struct properties_kind {
 struct setting {
   std::string_view name; ///< below "keyloom."; dots separate groups
   std::variant<text_kind, list_kind, count_kind, bytes_kind, duration_kind, flag_kind, choice_kind,
-               program_choice_kind, properties_kind>
+               program_choice_kind, program_text_kind, properties_kind>
     kind;
   std::string_view sentence;  ///< what it does
   char short_name = 0;        ///< of its option; 0: none

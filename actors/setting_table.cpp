@@ -2,6 +2,7 @@
 // in docs/configuration.md by
 //   KEYLOOM_WRITE_DOCS=1 build/dev/tests/unit_tests "docs/configuration.md*"
 #include "actors/setting.hpp"
+#include "runtime/log/logger.hpp"
 
 #include <array>
 #include <limits>
@@ -27,6 +28,7 @@ constexpr std::array<std::string_view, 5> unreadable_actions{"as_on_error", "sto
                                                              "skip", "dead_letter"};
 constexpr std::array<std::string_view, 2> gap_actions{"stop", "continue"};
 constexpr std::array<std::string_view, 5> levels{"debug", "info", "warning", "error", "off"};
+constexpr std::array<std::string_view, 2> formats{"text", "json"};
 
 // clang-format off
 constexpr setting table[] = {
@@ -63,7 +65,12 @@ constexpr setting table[] = {
   {"stop.deadline", duration_kind{&cfg::stop_deadline, 0ms, day}, "How long a stop waits for work in progress before it commits what is out and leaves."},
   {"stall.warning", duration_kind{&cfg::stall_warning, 1ms, day}, "A partition whose oldest event has not moved for so long says so in the log, with what it waits for."},
   {"connect.timeout", duration_kind{&cfg::connect_timeout, 1ms, hour}, "How long a start waits for a broker to answer."},
+  {"http.port", count_kind{&cfg::http_port, "port", 0, 65535}, "Where an HTTP server shows the source while it runs: /, /metrics, /livez, /readyz; 0: nowhere."},
+  {"http.address", text_kind{&cfg::http_address}, "The address it listens on. Who can reach it sees keys and errors, without a password."},
+  {"metrics", flag_kind{&cfg::metrics}, "Numbers about the source are kept in CAF's metrics registry, for /metrics and CAF's own Prometheus port."},
   {"log.level", program_choice_kind{levels, "info"}, "The least severe lines that are logged; debug shows the Kafka client's, too."},
+  {"log.levels", program_text_kind{&log::explain_levels, &log::wrong_levels}, "Levels of components that differ from log.level."},
+  {"log.format", program_choice_kind{formats, "text"}, "A log line is text for people, or a JSON object."},
   {"kafka", properties_kind{&cfg::kafka}, "Properties of librdkafka, for consumer and producer."},
 };
 // clang-format on

@@ -76,6 +76,7 @@ void source_actor_state::on_assigned(const assigned& news) {
     shared_->poller->assign(std::move(targets));
     return;
   }
+  shared_->totals->partitions_assigned.fetch_add(news.start.size(), std::memory_order_relaxed);
   std::vector<kafka::topic_partition> names;
   std::vector<restorer::target> to_restore;
   for (auto& start : news.start) {
@@ -101,6 +102,7 @@ void source_actor_state::on_assigned(const assigned& news) {
   }
   if (!to_restore.empty())
     shared_->restorer->restore(to_restore);
+  shared_->totals->joined = true;
   shared_->log->info("assigned " + names_of(names)); // before anything of them is worked on
   shared_->poller->assign(std::move(targets));
 }
@@ -240,6 +242,9 @@ state_round::partitions source_actor_state::living() const {
 // ------------------------------------------------------------------------------------
 
 void source_actor_state::on_revoked(const revoked& news) {
+  auto& count = news.lost ? shared_->totals->partitions_lost : shared_->totals->partitions_revoked;
+  if (!hand_over_) // finish() comes back to what waits
+    count.fetch_add(news.partitions.size(), std::memory_order_relaxed);
   if (hand_over_) {
     revoked_.push_back(news); // finish() comes back to it
     if (news.lost)

@@ -134,6 +134,11 @@ stage_state source_board::stage_snapshot(size_t index) const {
   return result;
 }
 
+source_board::meters source_board::read() const {
+  std::lock_guard guard{mutex_};
+  return {totals_, rows_, stage_names_, stages_, batchers_, budget_};
+}
+
 source_state source_board::snapshot() const {
   using clock = std::chrono::steady_clock;
   auto now = clock::now();
@@ -141,6 +146,7 @@ source_state source_board::snapshot() const {
   auto& totals = *totals_;
   source_state result;
   result.running = running_;
+  result.joined = totals.joined;
   result.errors = errors_;
   for (auto& each : rows_) {
     auto& meter = *each.meter;

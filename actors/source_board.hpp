@@ -40,7 +40,6 @@ public:
 
   source_state snapshot() const;
 
-private:
   struct row {
     kafka::topic_partition where;
     std::shared_ptr<core::partition_meter> meter;
@@ -48,6 +47,18 @@ private:
     std::string stall;
   };
 
+  /// The meters themselves, of the last start.
+  struct meters {
+    std::shared_ptr<core::source_meter> totals;
+    std::vector<row> partitions;
+    std::vector<std::string> stage_names; ///< batchers among them
+    std::shared_ptr<std::vector<core::stage_meter>> stages;
+    std::map<size_t, std::shared_ptr<core::batcher_meter>> batchers; ///< by their place in stages
+    std::shared_ptr<const core::byte_budget> budget;
+  };
+  meters read() const;
+
+private:
   static partition_state partition_snapshot(const row& from,
                                             std::chrono::steady_clock::time_point now);
   batcher_state batcher_snapshot(size_t index, const core::batcher_meter& meter) const;

@@ -3,6 +3,7 @@
 #include "actors/batcher_actor.hpp"
 #include "actors/committer_actor.hpp"
 #include "actors/handler_home.hpp"
+#include "actors/log_settings.hpp"
 #include "actors/messages.hpp"
 #include "actors/resources.hpp"
 #include "actors/send.hpp"
@@ -52,13 +53,6 @@ namespace {
 /// How long outputs of events that will not get out may keep a stop waiting.
 constexpr std::chrono::seconds flush_timeout{1};
 
-log::level log_level(const caf::actor_system& system) {
-  auto level = log::level::info;
-  log::parse(caf::get_or(caf::content(system.config()), "keyloom.log.level", std::string{"info"}),
-             level);
-  return level;
-}
-
 int exit_code(const caf::error& reason) {
   if (reason == errc::broker_unreachable)
     return 3;
@@ -71,7 +65,7 @@ source_impl::source_impl(caf::actor_system& system, source_config cfg,
                          detail::store_factory make_store,
                          std::shared_ptr<detail::resources> shared)
   : system_(system), shared_(std::move(shared)), plan_(std::make_shared<core::plan>()),
-    log_(log_level(system)) {
+    log_(read_log_settings(caf::content(system.config()))) {
   plan_->config = std::move(cfg);
   plan_->make_store = std::move(make_store);
   settings_error_ = read_settings(caf::content(system.config()), plan_->config);
@@ -145,6 +139,7 @@ void source_impl::stop() {
 
 int source_impl::run() {
   stop_signal signal;
+  signal.on_dump([this] { dump(); });
   board_->on_ended([&signal] { signal.raise(); });
   if (auto err = start()) {
     log_.error(describe(err));
@@ -187,6 +182,8 @@ caf::expected<std::shared_ptr<const core::plan>> source_impl::definition() const
 caf::error source_impl::begin() {
   if (auto usable = definition(); !usable)
     return std::move(usable.error());
+  if (auto err = show())
+    return err;
   if (auto err = check_handler_actors())
     return err;
   if (auto err = check_cluster())
@@ -266,15 +263,16 @@ void source_impl::make_services() {
   services_ = std::make_unique<services>();
   services_->source = plan_;
   services_->log = &log_;
-  auto common = shared_ ? shared_ : std::make_shared<detail::resources>(plan_->config.budget);
-  services_->budget = common->budget;
-  services_->threads = common->threads;
+  services_->budget = common_->budget;
+  services_->threads = common_->threads;
   services_->totals = board_->new_totals(services_->budget);
   services_->partitions = partitions_;
   std::vector<std::string> names;
   for (auto& stage : plan_->stages)
     names.push_back(stage->name());
   services_->stage_meters = board_->new_stages(std::move(names));
+  for (auto& each : *services_->stage_meters)
+    each.timed = metrics_ || history_;
   std::vector<uint32_t> threads;
   for (auto& stage : plan_->stages) {
     auto& own = services_->stages.emplace_back();
@@ -293,8 +291,8 @@ void source_impl::make_services() {
   }
   services_->workers = std::make_unique<work::worker_pool>(*plan_, std::move(threads),
                                                            *services_->stage_meters,
-                                                           common->threads);
-  services_->batches = std::make_unique<work::batch_calls>(common->threads);
+                                                           common_->threads);
+  services_->batches = std::make_unique<work::batch_calls>(common_->threads);
 }
 
 /// With serial turns a key's next event begins when the last one is over, so batches get no more
@@ -345,6 +343,7 @@ caf::error source_impl::spawn_actors() {
     if (plan_->stages[index]->kind() == processor_kind::batch)
       services_->stages[index].batcher
         = system_.spawn<caf::stateful_actor<batcher_actor_state>>(services_.get(), index, source_);
+  spawn_observer();
   if (plan_->config.exactly_once)
     if (auto err = make_chain())
       return err;
@@ -396,7 +395,7 @@ void source_impl::take_down() {
       if (stage.handlers)
         stage.handlers->stop();
   caf::scoped_actor self{system_};
-  for (auto* actor : {&source_, &committer_})
+  for (auto* actor : {&observer_, &source_, &committer_})
     if (*actor) {
       end(*actor);
       self->wait_for(*actor);
@@ -412,6 +411,7 @@ void source_impl::take_down() {
   chain_news_.send_to({});
   seat_.reset();
   poller_ = nullptr;
+  hide();
 }
 
 } // namespace keyloom::actors

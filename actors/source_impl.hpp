@@ -7,6 +7,7 @@
 #include "actors/poller.hpp"
 #include "actors/restorer.hpp"
 #include "actors/services.hpp"
+#include "actors/site.hpp"
 #include "actors/source_board.hpp"
 #include "actors/transaction_committer.hpp"
 #include "runtime/kafka/seat.hpp"
@@ -48,11 +49,15 @@ private:
   caf::error check_handler_actors() const;
   caf::error check_cluster();
   caf::error check_dead_letter_topic(kafka::cluster& cluster) const;
+  caf::error show();
+  void hide();
+  void dump();
   void make_services();
   void warn_of_serial_batchers();
   caf::error make_producer();
   caf::error make_chain();
   caf::error spawn_actors();
+  void spawn_observer();
   void take_down();
   caf::actor running_source();
 
@@ -71,6 +76,12 @@ private:
                               // source_
 
   // While running. In this order, so that they go in reverse.
+  std::shared_ptr<detail::resources> common_; ///< `shared_`, or its own
+  std::optional<source_metrics> metrics_;
+  std::optional<source_history> history_;
+  shown_source shown_;
+  std::shared_ptr<site> site_;
+  caf::actor observer_;
   std::unique_ptr<services> services_;
   delivery_router reports_;
   std::unique_ptr<kafka::producer> producer_;

@@ -131,16 +131,18 @@ void stall_reporter::tell(const kafka::topic_partition& where, const core::parti
     return;
   it->second.told = true;
   board_->stands(where, why);
-  shared_->log->warning("partition " + name_of(where) + " has stood still for " + rounded(stood)
-                        + ": " + why);
+  shared_->log->warning(log::component::partition, "partition " + name_of(where)
+                                                     + " has stood still for " + rounded(stood)
+                                                     + ": " + why);
 }
 
 void stall_reporter::moved(const kafka::topic_partition& where, watched& what, milliseconds stood) {
   if (!std::exchange(what.told, false))
     return;
   board_->stands(where, {});
-  shared_->log->info("partition " + name_of(where) + " moves again, after it stood still for "
-                     + rounded(stood));
+  shared_->log->info(log::component::partition, "partition " + name_of(where)
+                                                  + " moves again, after it stood still for "
+                                                  + rounded(stood));
 }
 
 } // namespace keyloom::actors

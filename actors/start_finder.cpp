@@ -43,7 +43,8 @@ start_finder::find(const std::vector<kafka::topic_partition>& partitions) {
     if (each.offset < 0 && known.low.value_or(0) > 0)
       facts.others_committed = others_committed(each.where, known.partitions);
     if (!known.low || !known.high)
-      log_.warning(name_of(each.where) + ": the cluster did not tell in time what the topic holds");
+      log_.warning(log::component::poller,
+                   name_of(each.where) + ": the cluster did not tell in time what the topic holds");
     result.push_back({each.where, core::choose_start(facts), known.topic});
   }
   tell(result);
@@ -62,10 +63,10 @@ start_finder::committed(const std::vector<kafka::topic_partition>& partitions) {
     if (left <= 0ms || how_.over())
       return not_in_time(result.error(), waiting);
     if (waiting.empty())
-      log_.warning("reading the group's committed offsets failed, trying again for "
+      log_.warning(log::component::poller, "reading the group's committed offsets failed, trying again for "
                    + in_seconds(left) + " at most: " + describe(result.error()));
     else
-      log_.warning(names_of(waiting)
+      log_.warning(log::component::poller, names_of(waiting)
                    + ": the group's committed offset waits for a transaction that is not ended. "
                      "When its owner died, the broker ends it at transaction.timeout ("
                    + in_seconds(config_.transaction_timeout) + " here) and "
@@ -126,17 +127,17 @@ void start_finder::tell(const std::vector<partition_start>& starts) {
         fresh.push_back(each.where);
         break;
       case core::start_point::reason::by_hand:
-        log_.info(name_of(each.where) + ": " + each.from.note);
+        log_.info(log::component::poller, name_of(each.where) + ": " + each.from.note);
         break;
       case core::start_point::reason::unread:
-        log_.warning(name_of(each.where) + ": " + each.from.note);
+        log_.warning(log::component::poller, name_of(each.where) + ": " + each.from.note);
         break;
       default:
         break;
     }
   if (!fresh.empty())
-    log_.info("nothing is committed for " + names_of(std::move(fresh))
-              + ": starting at the earliest record");
+    log_.info(log::component::poller, "nothing is committed for " + names_of(std::move(fresh))
+                                        + ": starting at the earliest record");
 }
 
 } // namespace keyloom::actors

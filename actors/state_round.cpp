@@ -18,6 +18,8 @@ event_state inside_of_a_turn(const partition_state& of) {
           .age = of.oldest_age};
 }
 
+} // namespace
+
 std::string topics_of(const source_config& cfg) {
   if (!cfg.pattern.empty() || !cfg.topic.empty())
     return cfg.topic + cfg.pattern;
@@ -26,8 +28,6 @@ std::string topics_of(const source_config& cfg) {
     result += (result.empty() ? "" : ",") + each;
   return result;
 }
-
-} // namespace
 
 state_round::state_round(caf::event_based_actor* self, services* shared, source_board* board,
                          std::function<partitions()> living)

@@ -42,6 +42,9 @@ private:
   std::map<kafka::topic_partition, core::partition_view> views_;
 };
 
+/// What it reads: the topic, several with commas between them, or a pattern.
+std::string topics_of(const source_config& cfg);
+
 /// Fills in what the services know: limits, threads, budget.
 void add_services(const services& from, source_state& to);
 

@@ -17,6 +17,7 @@ std::atomic<int> signals_seen = 0;
 std::mutex list_mutex;
 struct sigaction old_interrupt; // guarded by list_mutex, as below
 struct sigaction old_terminate;
+struct sigaction old_user;
 
 extern "C" void on_stop_signal(int number) {
   if (signals_seen.fetch_add(1) > 0)
@@ -24,6 +25,13 @@ extern "C" void on_stop_signal(int number) {
   ++handlers_running;
   for (auto* each = first.load(); each != nullptr; each = each->next())
     each->raise();
+  --handlers_running;
+}
+
+extern "C" void on_dump_signal(int) {
+  ++handlers_running;
+  for (auto* each = first.load(); each != nullptr; each = each->next())
+    each->ask_dump();
   --handlers_running;
 }
 
@@ -35,11 +43,14 @@ void install_handlers() {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, &old_interrupt);
   sigaction(SIGTERM, &action, &old_terminate);
+  action.sa_handler = on_dump_signal;
+  sigaction(SIGUSR1, &action, &old_user);
 }
 
 void restore_handlers() {
   sigaction(SIGINT, &old_interrupt, nullptr);
   sigaction(SIGTERM, &old_terminate, nullptr);
+  sigaction(SIGUSR1, &old_user, nullptr);
 }
 
 } // namespace
@@ -76,9 +87,8 @@ stop_signal::~stop_signal() {
 }
 
 void stop_signal::wait() {
-  while (!raised_ && !seen(sem_wait(&semaphore_))) {
-    // a signal that is not ours
-  }
+  while (!seen())
+    sem_wait(&semaphore_); // or a signal that is not ours
 }
 
 bool stop_signal::wait_until(std::chrono::steady_clock::time_point until) {
@@ -88,23 +98,31 @@ bool stop_signal::wait_until(std::chrono::steady_clock::time_point until) {
   timespec deadline{};
   deadline.tv_sec = static_cast<time_t>(whole.count());
   deadline.tv_nsec = static_cast<long>((since_boot - whole).count());
-  while (!raised_ && !seen(sem_clockwait(&semaphore_, CLOCK_MONOTONIC, &deadline)))
-    if (errno == ETIMEDOUT)
-      return false;
+  while (!seen())
+    if (sem_clockwait(&semaphore_, CLOCK_MONOTONIC, &deadline) != 0 && errno == ETIMEDOUT)
+      return seen();
   return true;
 }
 
 bool stop_signal::raised() {
-  return raised_ || seen(sem_trywait(&semaphore_));
+  return seen();
 }
 
 void stop_signal::raise() {
+  stop_asked_ = true;
   sem_post(&semaphore_);
 }
 
-bool stop_signal::seen(int result) {
-  raised_ = raised_ || result == 0;
-  return raised_;
+void stop_signal::ask_dump() {
+  dump_asked_ = true;
+  sem_post(&semaphore_);
+}
+
+/// Whether a stop was asked for; does what else was.
+bool stop_signal::seen() {
+  if (dump_asked_.exchange(false) && dump_)
+    dump_();
+  return stop_asked_;
 }
 
 } // namespace keyloom::actors

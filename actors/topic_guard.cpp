@@ -79,14 +79,16 @@ std::vector<kafka::partition_failed> topic_guard::learn(const kafka::topics_iden
 void topic_guard::begin_anew(const std::vector<kafka::topic_partition>& partitions) {
   if (partitions.empty() || stopped_)
     return;
-  log_.warning("the topic of " + names_of(partitions) + what_happened
-               + "; joining the group again to read the new one (on-gap = continue)");
+  log_.warning(log::component::poller,
+               "the topic of " + names_of(partitions) + what_happened
+                 + "; joining the group again to read the new one (on-gap = continue)");
   auto already = !leaving_.empty();
   leaving_.insert(partitions.begin(), partitions.end());
   if (already)
     return;
   if (auto err = consumer_.unsubscribe())
-    log_.error(describe(err)); // of a client that is broken or ending, and the source with it
+    log_.error(log::component::poller,
+               describe(err)); // of a client that is broken or ending, and the source with it
 }
 
 } // namespace keyloom::actors

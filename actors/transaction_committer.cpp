@@ -184,13 +184,10 @@ void transaction_committer_state::on_committed(number which) {
     each.meter->committed = each.offset;
     tell(*self_, each.partition, transaction_committed{each.number});
   }
-  auto now = clock::now();
-  if (!it->second.empty())
-    shared_->totals->commit_took = (now - it->second.front().sent).count();
+  auto sent = it->second.empty() ? clock::now() : it->second.front().sent;
+  shared_->totals->note_commit(clock::now() - sent);
   open_.erase(it);
   note_open();
-  shared_->totals->commits.fetch_add(1, std::memory_order_relaxed);
-  shared_->totals->last_commit = now.time_since_epoch().count();
 }
 
 void transaction_committer_state::on_aborted(const chain_aborted& news) {
@@ -326,7 +323,7 @@ caf::result<void> transaction_committer_state::last_commit(const final_commit& a
 
 void transaction_committer_state::warn(const std::string& problem) {
   if (auto line = problems_.pass(problem, clock::now()))
-    shared_->log->warning(*line);
+    shared_->log->warning(log::component::committer, *line);
 }
 
 // -- chain_port -----------------------------------------------------------------------------------

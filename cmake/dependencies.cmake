@@ -1,6 +1,6 @@
 # Finds what keyloom is built on. CAF and librdkafka come from the cache that tools/setup.sh fills
 # (or from the system, where setup.sh found them good enough), the rest from Debian packages.
-# Targets: CAF::core CAF::io, Rdkafka::rdkafka, spdlog::spdlog, ZLIB::ZLIB,
+# Targets: CAF::core CAF::io, Rdkafka::rdkafka, spdlog::spdlog, ZLIB::ZLIB, Httplib::httplib,
 # nlohmann_json::nlohmann_json.
 
 if(DEFINED ENV{KEYLOOM_CACHE})
@@ -34,6 +34,13 @@ find_package(CAF REQUIRED COMPONENTS core io)
 find_package(spdlog REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(nlohmann_json REQUIRED)
+
+# For the page of a running source, which asks no other server for anything.
+find_file(chart_js chart.min.js PATH_SUFFIXES share/javascript/chart.js REQUIRED)
+
+find_library(httplib_library cpp-httplib REQUIRED)
+add_library(Httplib::httplib UNKNOWN IMPORTED)
+set_target_properties(Httplib::httplib PROPERTIES IMPORTED_LOCATION "${httplib_library}")
 
 add_library(Rdkafka::rdkafka UNKNOWN IMPORTED)
 set_target_properties(Rdkafka::rdkafka PROPERTIES

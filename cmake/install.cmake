@@ -4,7 +4,7 @@
 # keyloom is a static library, so whoever links it links what it is made of. CAF and librdkafka,
 # when they were built into the cache, are installed beside it, into lib/keyloom: the cache may be
 # deleted, and the versions must be these. Those of the system are looked for there again, and so is
-# what comes from Debian packages: spdlog, fmt, OpenSSL, zlib, zstd.
+# what comes from Debian packages: spdlog, fmt, cpp-httplib, OpenSSL, zlib, zstd.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)

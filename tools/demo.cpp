@@ -1,5 +1,6 @@
 #include "tools/demo.hpp"
 
+#include "actors/caf_lines.hpp"
 #include "actors/program_config.hpp"
 #include "actors/stop_signal.hpp"
 #include "tools/csv_source.hpp"
@@ -10,7 +11,6 @@
 #include "tools/loader.hpp"
 #include "tools/report.hpp"
 
-#include <caf/actor_ostream.hpp>
 #include <caf/actor_system.hpp>
 
 #include <iostream>
@@ -142,8 +142,9 @@ caf::expected<source_state> look_up_all(actors::program_config& caf_config,
                                         const source_config& cfg, const demo_options& options,
                                         const demo_input& input, const names& topics,
                                         actors::stop_signal& stop) {
+  actors::caf_lines lines{caf_config};
   caf::actor_system system{caf_config};
-  caf::actor_ostream::redirect_all(system, "/dev/stderr"); // stdout belongs to the report
+  lines.take_prints_of(system);
   demo_source source{system,      cfg,          input.legs.base_name(),
                      topics.done, input.planes, std::chrono::milliseconds{options.lookup_ms}};
   if (auto err = source.source().start())

@@ -2,7 +2,7 @@
 // otherwise nothing. One thread.
 #pragma once
 
-#include <keyloom/source_config.hpp>
+#include <keyloom/source_state.hpp>
 
 #include <chrono>
 

@@ -320,6 +320,9 @@ runner add_work(CLI::App& app) {
     app, "--key-turns", o->key_turns, {"automatic", "interleaved", "serial"},
     "when the handler of a key's next record runs; default that of the file, or automatic: "
     "serial with --state, else interleaved");
+  add_number<uint32_t>(app, "--http-port", o->http_port, 1, 65535,
+                       "serve /, /metrics, /livez and /readyz on this port of 127.0.0.1 "
+                       "(http.address of the file: elsewhere)");
   app.add_flag("--until-end", o->until_end,
                "end when the group has committed what was the topic's end at the start");
   add_common(app, o->common, {});

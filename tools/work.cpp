@@ -1,7 +1,10 @@
 #include "tools/work.hpp"
 
+#include "actors/caf_lines.hpp"
+#include "actors/log_settings.hpp"
 #include "actors/program_config.hpp"
 #include "actors/stop_signal.hpp"
+#include "runtime/core/state_text.hpp"
 #include "tools/cluster_access.hpp"
 #include "tools/delay_actor.hpp"
 #include "tools/file_settings.hpp"
@@ -11,7 +14,6 @@
 
 #include <keyloom/exec_main.hpp>
 
-#include <caf/actor_ostream.hpp>
 #include <caf/actor_system.hpp>
 
 #include <sys/resource.h>
@@ -140,6 +142,8 @@ caf::expected<source_config> make_config(const cluster_access& access,
   cfg.change_log = options.state;
   cfg.group = options.group;
   cfg.topic = options.topic;
+  if (options.http_port)
+    cfg.http_port = *options.http_port;
   cfg.topics.clear();
   cfg.pattern.clear();
   if (!options.output_order.empty())
@@ -193,13 +197,20 @@ int run_work(const work_options& options) {
   if (!marks)
     return fail(marks.error());
   end_watch ends{*access, options, std::move(*marks)};
+  actors::caf_lines lines{cfg};
   caf::actor_system system{cfg};
-  caf::actor_ostream::redirect_all(system, "/dev/stderr"); // stdout belongs to the report
+  lines.take_prints_of(system);
   auto worker = make_work_source(system, options, std::move(*settings));
+  log::logger log{actors::read_log_settings(caf::content(cfg))};
+  stop.on_dump([&] {
+    worker->full_state(
+      [&log](const source_state& seen) { log.info("asked by SIGUSR1: " + core::to_text(seen)); });
+  });
   auto cpu = cpu_seconds();
   if (auto err = worker->start())
     return fail(err);
   work_on(*worker, ends, stop, options);
+  stop.on_dump(nullptr);
   auto state = worker->state();
   print_report(make_report(state, worker->latency(), cpu_seconds() - cpu), options.common.json);
   return state.errors.empty() ? exit_ok : exit_failed;

@@ -34,6 +34,7 @@ struct work_options {
   std::string tag;          ///< of each output's header `by`; empty: no such header
   bool exactly_once = false;
   std::string state; ///< change log of the counts per key; empty: nothing is counted
+  std::optional<uint32_t> http_port; ///< none: what the file says, or no HTTP server
   bool until_end = false;
 };
 

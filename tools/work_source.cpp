@@ -72,6 +72,9 @@ public:
   caf::error start() override { return source_.start(); }
   void stop() override { source_.stop(); }
   source_state state() const override { return source_.state(); }
+  void full_state(std::function<void(source_state)> then) override {
+    source_.full_state_then(std::move(then));
+  }
 
 private:
   using context_type = context<Store>;

@@ -6,10 +6,12 @@
 #include "tools/work.hpp"
 
 #include <keyloom/source_config.hpp>
+#include <keyloom/source_state.hpp>
 
 #include <caf/error.hpp>
 #include <caf/fwd.hpp>
 
+#include <functional>
 #include <memory>
 
 namespace keyloom::tools {
@@ -21,6 +23,8 @@ public:
   virtual caf::error start() = 0;
   virtual void stop() = 0;
   virtual source_state state() const = 0;
+  /// As `event_source::full_state_then`.
+  virtual void full_state(std::function<void(source_state)> then) = 0;
   const latency_histogram& latency() const { return latency_; }
 
 protected:

@@ -64,6 +64,10 @@ private:
   uint32_t bytes_ = 0;
 };
 
+/// The headers of W3C's trace context, which outputs inherit from the record they were made from.
+inline constexpr std::string_view trace_parent_header = "traceparent";
+inline constexpr std::string_view trace_state_header = "tracestate";
+
 /// One delivered record. `key` and `value` are null when their `data()` is null.
 struct record {
   std::string_view key;
@@ -77,6 +81,9 @@ struct record {
   bool has_value() const { return value.data() != nullptr; }
   /// The header `type`, which routes the record to its handler.
   std::optional<std::string_view> type() const { return headers.find("type"); }
+  /// The trace it belongs to, as W3C's trace context writes it; copy it into a job whose processor
+  /// is to continue it.
+  std::optional<std::string_view> trace_parent() const { return headers.find(trace_parent_header); }
 };
 
 /// A header to send.

@@ -134,6 +134,18 @@ struct source_config {
   /// event waits for, and again each time it has stood twice as long.
   std::chrono::milliseconds stall_warning{30000};
 
+  /// Where `start` lets an HTTP server listen that shows the source while it runs: /, /metrics,
+  /// /livez, /readyz (docs/guide.md). 0: none. Sources that share resources may share a port.
+  uint32_t http_port = 0;
+
+  /// The address it listens on. Whoever reaches another one than this machine's own sees keys and
+  /// errors: there is no password.
+  std::string http_address = "127.0.0.1";
+
+  /// Numbers about the source are kept in CAF's metrics registry, which CAF's own Prometheus port
+  /// and /metrics serve.
+  bool metrics = true;
+
   /// How long `start` waits for a broker to answer.
   std::chrono::milliseconds connect_timeout{30000};
 

@@ -128,6 +128,7 @@ struct thread_state {
 /// A source.
 struct source_state {
   bool running = false;
+  bool joined = false; ///< the group has said which partitions are its own, if any
   std::vector<partition_state> partitions = {};
   std::vector<stage_state> stages = {};     ///< in the order they were defined
   std::vector<batcher_state> batchers = {}; ///< the same

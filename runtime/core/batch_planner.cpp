@@ -114,6 +114,7 @@ batch* batch_planner::next(steady_time now) {
     // the next key is in front now
   }
   ++running_;
+  result.left = now;
   return &result;
 }
 

@@ -53,6 +53,7 @@ struct batch_lane {
 struct batch {
   std::vector<detail::batch_entry*> items; ///< for the executor, in order
   uint64_t bytes = 0;
+  steady_time left{}; ///< when the planner gave it out
 
   /// The planner's: what it has of one key, also what rides with the items.
   struct part {

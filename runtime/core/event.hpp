@@ -43,6 +43,7 @@ struct event {
   std::vector<outgoing_record> outputs; ///< of turns that ended well
   uint32_t next_output = 0;             ///< the first one the producer does not have yet
   int64_t output_bytes = 0;             ///< held in the partition's account for `outputs`
+  uint64_t payload_bytes = 0;           ///< of `outputs`: keys, values, headers
   held_event* held = nullptr;           ///< its place in the output gate, under exactly once
   key_chain* chain = nullptr;           ///< events of the same key, while order matters
   event* next_in_chain = nullptr;

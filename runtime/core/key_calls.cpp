@@ -2,8 +2,9 @@
 
 namespace keyloom::core {
 
-key_calls::key_calls(detail::stage_base& stage, call_port& port, const clock_port& clock)
-  : stage_(stage), port_(port), clock_(clock), deadlines_(stage.timeout()) {
+key_calls::key_calls(detail::stage_base& stage, call_port& port, const clock_port& clock,
+                     stage_meter* meter)
+  : stage_(stage), port_(port), clock_(clock), meter_(meter), deadlines_(stage.timeout()) {
   // nop
 }
 
@@ -32,6 +33,8 @@ void key_calls::go_on() {
 void key_calls::answered(std::unique_ptr<detail::job> call) {
   auto& s = slot_of(*call);
   if (s.call == call.get()) {
+    if (meter_ != nullptr)
+      meter_->note_calls(1, clock_.now() - s.began);
     if (s.thrown)
       stage_.fail(*s.current, std::exchange(s.thrown, {}));
     else
@@ -82,8 +85,9 @@ void key_calls::begin(slot& s) {
   s.current->begun.store(true, std::memory_order_relaxed);
   s.call = call.get();
   ++under_way_;
+  s.began = clock_.now();
   if (deadlines_.timeout().count() > 0)
-    deadlines_.add(s, clock_.now());
+    deadlines_.add(s, s.began);
   s.thrown = port_.begin(std::move(call));
 }
 

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "runtime/core/deadline_queue.hpp"
+#include "runtime/core/meters.hpp"
 #include "runtime/core/ports.hpp"
 
 namespace keyloom::core {
@@ -34,7 +35,9 @@ public:
 
 class key_calls {
 public:
-  key_calls(detail::stage_base& stage, call_port& port, const clock_port& clock);
+  /// `meter` may be null.
+  key_calls(detail::stage_base& stage, call_port& port, const clock_port& clock,
+            stage_meter* meter = nullptr);
 
   /// Jobs of any keys, behind all earlier ones of their slots.
   void add(run&& jobs);
@@ -69,6 +72,7 @@ private:
     run waiting;
     detail::job* current = nullptr; ///< of the partition: ready, or under way
     detail::job* call = nullptr;    ///< what works on `current`; null before it has begun
+    steady_time began{};            ///< that call
     caf::error thrown;              ///< by the function, in the call under way
   };
 
@@ -82,6 +86,7 @@ private:
   detail::stage_base& stage_;
   call_port& port_;
   const clock_port& clock_;
+  stage_meter* meter_;
   deadline_queue deadlines_;
   work_memory_ptr memory_; ///< of the assignment that all jobs are of
   std::deque<slot> slots_; // by the jobs' slot

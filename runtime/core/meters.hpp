@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/core/byte_budget.hpp"
+#include "runtime/core/distribution.hpp"
 
 #include <keyloom/source_state.hpp>
 
@@ -21,10 +22,22 @@ struct stage_meter {
   std::atomic<uint64_t> late_answers{0}; ///< dropped because nobody waited for them any more
   std::atomic<uint64_t> retries{0};      ///< calls made again
   std::atomic<int64_t> parked{0};        ///< of jobs: failed, and waiting for their next call
+  std::atomic<uint64_t> calls{0};        ///< that have ended; of by-run stages, the jobs in them
+  /// How long calls took; of compute stages, on average, those that were made together.
+  distribution took{time_bounds};
+  std::atomic<bool> timed{false}; ///< whether `took` and `calls` are kept
   // of handler actors
   std::atomic<uint64_t> actors_made{0};
   std::atomic<int64_t> actors_alive{0};
   std::atomic<uint64_t> actors_evicted{0};
+
+  /// Calls have ended that were made together.
+  void note_calls(uint64_t count, std::chrono::steady_clock::duration took_each) {
+    if (!timed.load(std::memory_order_relaxed))
+      return;
+    calls.fetch_add(count, std::memory_order_relaxed);
+    took.record(took_each);
+  }
 };
 
 /// Of one batcher, over all partitions, beside what it has as a stage.
@@ -36,6 +49,8 @@ struct batcher_meter {
   std::atomic<uint64_t> retries{0};       ///< items executed again
   std::atomic<uint64_t> parked{0};        ///< items that wait for that
   std::atomic<uint64_t> largest{0};
+  distribution sizes{size_bounds}; ///< items of batches
+  distribution took{time_bounds};  ///< from leaving to being executed
 };
 
 /// Of one source.
@@ -52,6 +67,12 @@ struct source_meter {
   std::atomic<uint64_t> interjections_failed{0}; ///< of them
   std::atomic<int64_t> interjections_open{0};    ///< of them: not out
   std::atomic<uint64_t> commits{0};
+  std::atomic<uint64_t> bytes_in{0};            ///< keys, values, headers
+  std::atomic<uint64_t> bytes_out{0};           ///< the same of outputs that are out
+  std::atomic<uint64_t> partitions_assigned{0}; ///< by the group, so far
+  std::atomic<uint64_t> partitions_revoked{0};
+  std::atomic<uint64_t> partitions_lost{0};
+  std::atomic<bool> joined{false}; ///< the group has said what is ours
   std::atomic<int64_t> in_flight{0};
   std::atomic<int64_t> in_flight_max{0};
   std::atomic<std::chrono::steady_clock::rep> started{0};
@@ -60,6 +81,15 @@ struct source_meter {
   std::atomic<std::chrono::steady_clock::rep> commit_took{0}; ///< the last one, on that clock
   std::atomic<uint64_t> open_transactions{0};
   std::atomic<uint64_t> aborts{0}; ///< times that transactions had to go out again
+  distribution commit_times{time_bounds};
+
+  /// A commit was confirmed, so long after it was sent.
+  void note_commit(std::chrono::steady_clock::duration took) {
+    commits.fetch_add(1, std::memory_order_relaxed);
+    commit_took = took.count();
+    commit_times.record(took);
+    last_commit = std::chrono::steady_clock::now().time_since_epoch().count();
+  }
 };
 
 /// Of one assignment of a partition. The poller takes records in while `open`, `in_flight` is below

@@ -8,12 +8,13 @@ namespace keyloom::core {
 
 namespace {
 
-size_t bytes_of(const outgoing_record& rec) {
-  auto result = sizeof rec + rec.topic.size() + rec.type.size();
+/// Key, value and headers.
+size_t payload_of(const outgoing_record& rec) {
+  auto result = rec.type.size();
   result += rec.key ? rec.key->size() : 0;
   result += rec.value ? rec.value->size() : 0;
   for (auto& each : rec.headers)
-    result += sizeof each + each.name.size() + (each.value ? each.value->size() : 0);
+    result += each.name.size() + (each.value ? each.value->size() : 0);
   return result;
 }
 
@@ -100,6 +101,8 @@ void partition::take(record_batch_ptr batch) {
   now_ = out_.clock.now();
   meter_.position.store(batch->next_offset(), std::memory_order_relaxed);
   common_.totals.records.fetch_add(static_cast<uint64_t>(count), std::memory_order_relaxed);
+  common_.totals.bytes_in.fetch_add(batch->bytes() - static_cast<size_t>(count) * sizeof(record),
+                                    std::memory_order_relaxed);
   auto in_flight = common_.totals.in_flight.fetch_add(count, std::memory_order_relaxed) + count;
   auto& max = common_.totals.in_flight_max;
   for (auto seen = max.load(); seen < in_flight && !max.compare_exchange_weak(seen, in_flight);) {
@@ -370,6 +373,7 @@ void partition::refuse(event& ev, const caf::error& reason) {
 
 void partition::out(event& ev) {
   held_outputs_ -= ev.output_bytes;
+  bytes_out_count_ += ev.payload_bytes;
   if (exact_)
     forwarded_count_ += ev.outputs.size();
   else
@@ -408,8 +412,12 @@ void partition::stop(caf::error reason) {
 /// Adds the turn's outputs to the event's. They stay in memory until they are acknowledged.
 void partition::keep_outputs(event& ev) {
   int64_t bytes = 0;
-  for (auto& rec : turn_outputs_)
-    bytes += static_cast<int64_t>(bytes_of(rec));
+  for (auto& rec : turn_outputs_) {
+    auto payload = payload_of(rec);
+    ev.payload_bytes += payload;
+    bytes += static_cast<int64_t>(payload + sizeof rec + rec.topic.size()
+                                  + rec.headers.size() * sizeof(header));
+  }
   ev.output_bytes += bytes;
   held_outputs_ += bytes;
   if (ev.outputs.empty())
@@ -445,6 +453,8 @@ void partition::settle() {
   if (dead_lettered_count_ > 0)
     totals.dead_lettered.fetch_add(std::exchange(dead_lettered_count_, 0),
                                    std::memory_order_relaxed);
+  if (bytes_out_count_ > 0)
+    totals.bytes_out.fetch_add(std::exchange(bytes_out_count_, 0), std::memory_order_relaxed);
   if (forwarded_count_ > 0)
     totals.forwarded.fetch_add(std::exchange(forwarded_count_, 0), std::memory_order_relaxed);
   meter_.window.store(static_cast<int64_t>(tracker_.window()), std::memory_order_relaxed);

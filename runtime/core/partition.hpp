@@ -211,6 +211,7 @@ private:
   void end_pass(detail::job& pass);
   void end_turn(event& ev, outcome result, const detail::job* j);
   void keep_turn(event& ev);
+  void carry_trace(const event& ev);
   void undo_turn();
   void keep_changes(event& ev);
   void log_changes(turn_changes& changes);
@@ -332,6 +333,7 @@ private:
   uint64_t skipped_count_ = 0;
   uint64_t dead_lettered_count_ = 0;
   uint64_t forwarded_count_ = 0;
+  uint64_t bytes_out_count_ = 0;
 };
 
 } // namespace keyloom::core

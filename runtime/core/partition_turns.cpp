@@ -158,6 +158,8 @@ void partition::end_turn(event& ev, outcome result, const detail::job* j) {
 }
 
 void partition::keep_turn(event& ev) {
+  if (!turn_outputs_.empty())
+    carry_trace(ev);
   if (store_turns_)
     keep_changes(ev);
   if (!turn_outputs_.empty())
@@ -186,6 +188,22 @@ void partition::keep_turn(event& ev) {
     ++open_jobs_;
   }
   turn_completables_.clear();
+}
+
+/// An output belongs to the trace of the record it was made from, unless it names another itself.
+void partition::carry_trace(const event& ev) {
+  auto& headers = ev.record().headers;
+  auto parent = headers.empty() ? std::nullopt : headers.find(trace_parent_header);
+  if (!parent)
+    return;
+  auto state = headers.find(trace_state_header);
+  for (auto& rec : turn_outputs_) {
+    if (std::ranges::find(rec.headers, trace_parent_header, &header::name) != rec.headers.end())
+      continue;
+    rec.headers.push_back({std::string{trace_parent_header}, std::string{*parent}});
+    if (state)
+      rec.headers.push_back({std::string{trace_state_header}, std::string{*state}});
+  }
 }
 
 /// What the turn read and changed decides with whom its event leaves.

@@ -41,6 +41,7 @@ void work_memory::recycle(event& ev) {
   ev.outputs.clear();
   ev.next_output = 0;
   ev.output_bytes = 0;
+  ev.payload_bytes = 0;
   ev.next_free = free_events_;
   free_events_ = &ev;
 }

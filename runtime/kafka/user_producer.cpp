@@ -123,7 +123,7 @@ struct producer::impl final : kafka::producer::report_port {
     }
   }
 
-  log::logger log{log::level::info};
+  log::logger log{log::settings{}};
   std::atomic<size_t> in_flight{0};
   std::mutex mutex;
   std::deque<std::unique_ptr<pending>> waiting; // guarded by mutex

@@ -152,6 +152,11 @@ void worker_pool::count_call(uint32_t stage, int64_t change) {
     meters_[stage].running.fetch_add(change, std::memory_order_relaxed);
 }
 
+void worker_pool::note_call(uint32_t stage, uint64_t jobs, steady_clock::duration took) {
+  if (!meters_.empty())
+    meters_[stage].note_calls(jobs, took);
+}
+
 /// False: no call that has not begun may begin, for now or for good.
 bool worker_pool::goes_on(const core::run& jobs, uint32_t stage) const {
   return !stopped_ && !jobs.memory->given_up() && !lines_[stage].overfull;
@@ -162,7 +167,8 @@ void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t i
   core::run done;
   done.memory = jobs.memory;
   auto retries = source_.retry_of(index).enabled();
-  auto report_at = steady_clock::now() + report_interval;
+  auto began = steady_clock::now();
+  auto report_at = began + report_interval;
   auto report = [this, &done] {
     auto memory = done.memory;
     collector_.finished(std::exchange(done, core::run{}));
@@ -170,11 +176,15 @@ void worker_pool::process(core::run& jobs, detail::stage_base& stage, uint32_t i
   };
   while (!jobs.empty() && goes_on(jobs, index)) {
     count_call(index, 1);
+    auto waiting = jobs.count;
     core::process_next(stage, jobs, done);
     count_call(index, -1);
+    auto called = waiting - jobs.count;
     if (retries && stage.failure(*done.last) != nullptr)
       core::leave_unbegun(jobs, done);
-    if (auto now = steady_clock::now(); now >= report_at) {
+    auto now = steady_clock::now();
+    note_call(index, called, now - std::exchange(began, now));
+    if (now >= report_at) {
       report();
       report_at = now + report_interval;
     }
@@ -189,14 +199,19 @@ void worker_pool::process_timed(core::run& jobs, detail::stage_base& stage, uint
   auto memory = jobs.memory;
   timed_calls calls{stage, index, clock_, memory};
   auto retries = source_.retry_of(index).enabled();
-  auto report_at = steady_clock::now() + report_interval;
+  auto began = steady_clock::now();
+  auto report_at = began + report_interval;
   while (!jobs.empty() && goes_on(jobs, index)) {
     count_call(index, 1);
+    auto waiting = jobs.count;
     auto well = calls.make(core::take_call(stage, jobs));
     count_call(index, -1);
+    auto called = waiting - jobs.count;
     if (retries && !well)
       calls.leave_unbegun(jobs);
-    if (auto now = steady_clock::now(); !calls.done().empty() && now >= report_at) {
+    auto now = steady_clock::now();
+    note_call(index, called, now - std::exchange(began, now));
+    if (!calls.done().empty() && now >= report_at) {
       memory->back().finished(calls.take_done());
       report_at = now + report_interval;
     }

@@ -67,6 +67,7 @@ private:
   bool work_on(strand& mine);
   bool others_wait(uint32_t stage) const;
   void count_call(uint32_t stage, int64_t change);
+  void note_call(uint32_t stage, uint64_t jobs, std::chrono::steady_clock::duration took);
   bool goes_on(const core::run& jobs, uint32_t stage) const;
   void process(core::run& jobs, detail::stage_base& stage, uint32_t index);
   void process_timed(core::run& jobs, detail::stage_base& stage, uint32_t index);

@@ -8,7 +8,7 @@ import time
 
 from world import wait_until_catches
 
-LINE = re.compile(r"^(\S+) (\w+) keyloom: (.*)$")
+LINE = re.compile(r"^(\S+) (\w+) keyloom(?:\.\w+)?: (.*)$")
 LISTED = re.compile(r"[\w.-]+/(\d+)(?:-(\d+))?")  # neighbours are a range
 TOOK = re.compile(r" after (\d+) ms, ")
 SAID = {

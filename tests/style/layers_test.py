@@ -13,11 +13,12 @@ MAY_INCLUDE = {
     "include/keyloom": set(),
     "runtime/core": CORE,
     "runtime/log": {"include/keyloom"},
+    "runtime/http": {"include/keyloom"},
     "runtime/store": CORE,
     "runtime/work": CORE | {"runtime/core"},
     "runtime/kafka": CORE | {"runtime/core", "runtime/log"},
     "runtime/testkit": CORE | {"runtime/core", "runtime/work/home_gate.hpp"},
-    "actors": CORE | {"runtime/core", "runtime/log", "runtime/work", "runtime/kafka"},
+    "actors": CORE | {"runtime/core", "runtime/http", "runtime/log", "runtime/work", "runtime/kafka"},
     "examples": {"include/keyloom", "examples"},
     "tools": CORE | {"runtime/core", "runtime/log", "runtime/work", "runtime/kafka", "actors"},
 }

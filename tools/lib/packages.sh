@@ -4,13 +4,13 @@
 build_packages=(
   g++ cmake ninja-build make patch dpkg-dev git ca-certificates xz-utils
   libssl-dev zlib1g-dev libzstd-dev
-  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libsqlite3-dev libgoogle-perftools-dev
+  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libcpp-httplib-dev libjs-chart.js libsqlite3-dev libgoogle-perftools-dev
   libsimdjson-dev
 )
 # What the tests add; a real Kafka needs Maven and Java besides, see kafka.sh.
 test_packages=(
   catch2 libprotobuf-dev protobuf-compiler libboost1.81-dev clang-format-16 clang-tidy-16 python3 kcat procps pkg-config
-  libpqxx-dev postgresql
+  libpqxx-dev postgresql chromium fonts-dejavu-core
 )
 
 missing_packages() {

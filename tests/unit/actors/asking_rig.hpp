@@ -145,7 +145,7 @@ public:
   core::stage_meter& meter() { return shared.meter(0); }
   actors::handler_home& home() { return *shared.stages[0].handlers; }
 
-  log::logger log{log::level::off};
+  log::logger log{log::settings{log::level::off}};
   actors::services shared;
   core::work_memory_ptr memory;
   std::shared_ptr<finished_jobs<Result>> results = std::make_shared<finished_jobs<Result>>();

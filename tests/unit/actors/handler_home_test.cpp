@@ -76,7 +76,7 @@ struct home_rig {
     return home->new_seat(std::move(woken));
   }
 
-  log::logger log{log::level::off};
+  log::logger log{log::settings{log::level::off}};
   std::shared_ptr<core::stage_meter> meter = std::make_shared<core::stage_meter>();
   std::unique_ptr<detail::actor_port> port;
   std::shared_ptr<handler_home> home;
