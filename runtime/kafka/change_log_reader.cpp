@@ -18,7 +18,7 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds ask_timeout{5};
-constexpr std::chrono::milliseconds ask_again{50};
+constexpr std::chrono::milliseconds look_up_interval{50};
 constexpr std::chrono::milliseconds nap{2}; // nothing was there to read
 constexpr std::chrono::seconds progress_interval{1};
 constexpr size_t records_at_once = 5000;
@@ -131,7 +131,7 @@ void change_log_reader::impl::look_up(lock& guard) {
   guard.unlock();
   auto found = ask(wanted);
   guard.lock();
-  next_look_up = clock::now() + ask_again;
+  next_look_up = clock::now() + look_up_interval;
   for (auto [partition, order] : waiting) {
     auto i = partitions.find(partition);
     if (i == partitions.end() || i->second.order != order)

@@ -17,8 +17,8 @@ public:
   /// Asks for it. Status 0: nobody listens.
   http_page(uint16_t port, const std::string& path) {
     socket_ = socket(AF_INET, SOCK_STREAM, 0);
-    timeval patience{10, 0};
-    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    timeval longest_wait{10, 0};
+    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &longest_wait, sizeof longest_wait);
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);

@@ -30,7 +30,7 @@ struct pending_rig : transaction_rig {
     return finder.find({{topic, 0}});
   }
 
-  log::logger log{log::level::off};
+  log::logger log{log::settings{log::level::off}};
   kafka::transactional_producer producer;
   source_config config;
   kafka::transaction what;

@@ -167,7 +167,7 @@ public:
   std::atomic<int> told_source = 0; ///< that the batcher died
   quiet_system with;
   held_batches held;
-  log::logger log{log::level::off};
+  log::logger log{log::settings{log::level::off}};
   actors::services shared;
   std::vector<partition> partitions{2};
   caf::actor batcher;
