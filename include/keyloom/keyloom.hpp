@@ -1,6 +1,7 @@
 // Everything a program usually needs. Opt-in beside it: <keyloom/codec/json.hpp>,
 // <keyloom/codec/protobuf.hpp>, <keyloom/handler_actor.hpp>, <keyloom/asio.hpp>, and the ready-made
-// stores: <keyloom/store/hash_map_store.hpp>, ordered_map_store.hpp and min_max_heap_store.hpp there.
+// stores: <keyloom/store/hash_map_store.hpp>, ordered_map_store.hpp and min_max_heap_store.hpp
+// there.
 #pragma once
 
 #include <keyloom/batcher.hpp>
