@@ -15,6 +15,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ("include", "runtime", "actors", "tools", "examples") + (("tests",) if os.environ.get("KEYLOOM_TIDY") else ())
@@ -26,9 +27,13 @@ def build_folder():
     return pathlib.Path(os.environ.get("KEYLOOM_COMPILE_COMMANDS") or ROOT / "build/dev")
 
 
+PRECOMPILED = re.compile(r" -Winvalid-pch -include \S+/cmake_pch\.hxx")
+
+
 def our_commands():
-    """The compile commands of our own files."""
-    commands = json.loads((build_folder() / "compile_commands.json").read_text())
+    """The compile commands of our own files, without precompiled headers: a file includes what it uses."""
+    text = (build_folder() / "compile_commands.json").read_text()
+    commands = [c | {"command": PRECOMPILED.sub("", c["command"])} for c in json.loads(text)]
     # By file: one that belongs to two targets is looked at once.
     commands = {c["file"]: c for c in commands}.values()
     ours = [c for c in commands if pathlib.Path(c["file"]).is_relative_to(ROOT)]
@@ -69,11 +74,11 @@ def passed_before(command):
     return note["fingerprint"] == fingerprint(command, note["files"])
 
 
-def check(command):
-    """Runs clang-tidy; returns its complaints, a text each, none when the file passes."""
+def check(command, folder):
+    """Runs clang-tidy with the compile commands in `folder`; returns its complaints, a text each, none when the file passes."""
     result = subprocess.run(
         # -w: warnings are the compiler's business, clang need not even know all it was asked for.
-        [TIDY, "--quiet", f"-p={build_folder()}", "--extra-arg=-w", command["file"]],
+        [TIDY, "--quiet", f"-p={folder}", "--extra-arg=-w", command["file"]],
         capture_output=True, text=True, check=False,
     )
     if result.returncode != 0:
@@ -91,8 +96,9 @@ def main():
     to_check = [c for c in commands if not passed_before(c)]
     print(f"{len(commands)} files, {len(commands) - len(to_check)} unchanged since they passed")
     seen = set()  # a header's complaints come with every file that includes it
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for complaints in pool.map(check, to_check):
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        (pathlib.Path(folder) / "compile_commands.json").write_text(json.dumps(commands))
+        for complaints in pool.map(lambda command: check(command, folder), to_check):
             for complaint in complaints:
                 if complaint not in seen:
                     print(complaint, flush=True)
