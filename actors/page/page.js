@@ -163,7 +163,7 @@ function draw(s) {
   drawHint(of("hint"), s);
   const most = { flight: Math.max(...s.partitions.map((p) => p.in_flight), 1), lag: Math.max(...s.partitions.map((p) => p.lag), 1) };
   of("partitions").replaceChildren(...s.partitions.map((each) => lane(each, most)));
-  fillTable(of("keys"), s.keys.slice(0, 20).map((k) => ({
+  fillTable(of("keys"), s.keys.slice(0, 10).map((k) => ({
     className: k.oldest.age_ms >= slowMs ? "slow" : "",
     cells: [k.oldest.interjection ? `interjection ${k.oldest.interjection}` : k.oldest.key ?? "(none)", `${k.topic}/${k.partition}`,
             k.oldest.stage, age(k.oldest.age_ms), k.oldest.waits_for],
