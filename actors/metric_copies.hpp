@@ -37,6 +37,8 @@ public:
     auto now = from.read();
     last_.resize(now.size());
     for (size_t i = 0; i < now.size(); ++i) {
+      if (now[i].count < last_[i].count) // of a new start
+        last_[i] = {};
       auto count = now[i].count - last_[i].count;
       if (count == 0)
         continue;

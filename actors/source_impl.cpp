@@ -133,8 +133,8 @@ void source_impl::stop() {
   self->request(source_, caf::infinite, stop_atom_v)
     .receive([] {},
              [this](const caf::error& reason) { log_.error("stopping: " + to_string(reason)); });
+  board_->stopped(); // before the metrics are copied for the last time
   take_down();
-  board_->stopped();
 }
 
 int source_impl::run() {
@@ -405,6 +405,10 @@ void source_impl::take_down() {
   if (services_) {
     services_->alive.kill_all();
     services_->alive.wait();
+    std::shared_ptr<work::thread_set>
+      last; // of those who share it, perhaps: its threads end with it
+    std::lock_guard guard{limits_};
+    last.swap(services_->threads);
   }
   restorer_ = nullptr;
   chain_ = nullptr;

@@ -219,9 +219,10 @@ void source_metrics::copy_stages(const source_board::meters& from) {
     auto batcher = from.batchers.find(i);
     auto is_batcher = batcher != from.batchers.end();
     if (i == stages_.size())
-      stages_.push_back(is_batcher ? batcher_metrics(from.stage_names[i])
-                                   : stage_metrics(from.stage_names[i]));
+      stages_.emplace_back();
     auto& to = stages_[i];
+    if (to.histograms.size() != (is_batcher ? 2U : 1U)) // new, or only now known as a batcher
+      to = is_batcher ? batcher_metrics(from.stage_names[i]) : stage_metrics(from.stage_names[i]);
     auto copy_all = [&to](const auto& meter, const auto& counters, const auto& now) {
       for (size_t n = 0; n < std::size(counters); ++n)
         to.counters[n].set(meter.*counters[n].from);

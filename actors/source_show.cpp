@@ -35,6 +35,8 @@ bool is_loopback(const std::string& address) {
 caf::error source_impl::show() {
   auto& cfg = plan_->config;
   common_ = shared_ ? shared_ : std::make_shared<detail::resources>(cfg.budget);
+  board_->new_totals(common_->budget); // what the last start counted is in the registry already
+  board_->new_stages({});
   if (cfg.metrics)
     metrics_.emplace(system_.metrics(), cfg.group, *board_);
   if (cfg.http_port == 0)
@@ -75,9 +77,11 @@ void source_impl::dump() {
 
 /// Its numbers are in the registry for the last time.
 void source_impl::hide() {
-  if (site_)
+  if (site_) {
     site_->remove(&shown_);
-  site_ = nullptr;
+    std::lock_guard guard{common_->site_mutex}; // who finds none may take its port
+    site_ = nullptr;
+  }
   history_.reset();
   if (metrics_)
     metrics_->copy();

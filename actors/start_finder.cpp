@@ -63,14 +63,17 @@ start_finder::committed(const std::vector<kafka::topic_partition>& partitions) {
     if (left <= 0ms || how_.over())
       return not_in_time(result.error(), waiting);
     if (waiting.empty())
-      log_.warning(log::component::poller, "reading the group's committed offsets failed, trying again for "
-                   + in_seconds(left) + " at most: " + describe(result.error()));
+      log_.warning(log::component::poller,
+                   "reading the group's committed offsets failed, trying again for "
+                     + in_seconds(left) + " at most: " + describe(result.error()));
     else
-      log_.warning(log::component::poller, names_of(waiting)
-                   + ": the group's committed offset waits for a transaction that is not ended. "
-                     "When its owner died, the broker ends it at transaction.timeout ("
-                   + in_seconds(config_.transaction_timeout) + " here) and "
-                   + in_seconds(broker_delay) + " more; waiting " + in_seconds(left) + " at most");
+      log_.warning(log::component::poller,
+                   names_of(waiting)
+                     + ": the group's committed offset waits for a transaction that is not ended. "
+                       "When its owner died, the broker ends it at transaction.timeout ("
+                     + in_seconds(config_.transaction_timeout) + " here) and "
+                     + in_seconds(broker_delay) + " more; waiting " + in_seconds(left)
+                     + " at most");
   }
 }
 

@@ -86,6 +86,8 @@ std::string partition::waits_with(const event& ev) const {
 }
 
 std::string partition::waits_at_gate(const event& ev) const {
+  if (ev.held->owner != &ev) // it has left, and its place is another's
+    return "the transaction that it leaves in";
   const auto* other = exact_->waits_for(*ev.held);
   if (other == nullptr || other == &ev)
     return "the transaction that it leaves in";

@@ -6,7 +6,9 @@ stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, s
                          run_port& port, bool lanes_in_order, bool retries, bool runs_stop)
   : stage_(stage), definition_(&definition), kind_(definition.kind()), mode_(definition.mode()),
     retries_(retries && kind_ != processor_kind::batch),
-    together_(runs_stop && kind_ == processor_kind::blocking && !definition.by_run()),
+    together_(runs_stop && kind_ == processor_kind::blocking && !definition.by_run()
+              && definition.timeout().count()
+                   == 0), // what is behind a call that hangs must come back
     in_slots_(kind_ != processor_kind::batch
               && (kind_ != processor_kind::compute || retries
                   || (mode_ == stage_mode::by_key && (definition.by_run() || !lanes_in_order)))),

@@ -1,5 +1,6 @@
 #include "runtime/http/growing_pool.hpp"
 
+#include <system_error>
 #include <utility>
 
 namespace keyloom::http {
@@ -8,7 +9,11 @@ void growing_pool::call(std::function<void()> what) {
   std::lock_guard guard{mutex_};
   waiting_.push_back(std::move(what));
   if (waiting_.size() > idle_ && threads_.size() < limit_)
-    threads_.emplace_back([this] { work(); });
+    try {
+      threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // no more threads to be had: those that are there come to it
+    }
   changed_.notify_one();
 }
 

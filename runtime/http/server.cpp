@@ -57,6 +57,8 @@ struct server::impl {
   std::list<event_stream> streams;
   std::atomic<size_t> open_streams = 0;
   bool stopped = false;
+  std::atomic<bool> ended
+    = false; ///< the listener: it was stopped, or nobody can be let in any more
   std::thread listener;
 };
 
@@ -66,6 +68,7 @@ server::server() : impl_(std::make_unique<impl>()) {
   library.set_socket_options(reuse_address_only);
   library.set_keep_alive_max_count(1); // an idle connection would keep a thread
   library.set_keep_alive_timeout(client_patience.count());
+  library.set_payload_max_length(1024); // nothing that is answered has one
   library.set_read_timeout(client_patience);
   library.set_write_timeout(client_patience);
   library.set_default_headers({{"Cache-Control", "no-store"},
@@ -126,7 +129,10 @@ void server::stream(const std::string& path, std::function<std::string()> make,
 }
 
 void server::start() {
-  impl_->listener = std::thread{[this] { impl_->library.listen_after_bind(); }};
+  impl_->listener = std::thread{[this] {
+    impl_->library.listen_after_bind();
+    impl_->ended = true;
+  }};
 }
 
 void server::stop() {
@@ -136,7 +142,7 @@ void server::stop() {
     start(); // the library closes a port on which it has listened
   for (auto& each : impl_->streams)
     each.end();
-  while (!impl_->library.is_running()) // else the library does not hear of it
+  while (!impl_->library.is_running() && !impl_->ended) // else the library does not hear of it
     std::this_thread::yield();
   impl_->library.stop();
   impl_->listener.join();

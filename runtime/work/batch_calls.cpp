@@ -22,7 +22,8 @@ void batch_inbox::close(std::unique_ptr<core::batcher> kept) {
 
 void batch_calls::call(detail::batcher_base& definition, core::batch& items,
                        std::shared_ptr<batch_inbox> to) {
-  std::shared_ptr<thread_set> threads; // outlives the call of it, also when we are stopped meanwhile
+  std::shared_ptr<thread_set>
+    threads; // outlives the call of it, also when we are stopped meanwhile
   {
     std::lock_guard guard{mutex_};
     if (stopped_)

@@ -1,7 +1,7 @@
 // keyloom doing what `raw_loop --out` does: every record goes to another topic as it is. `keyloom
 // work --out` does more (it checks that the value is JSON, adds a field and a header), so this is
-// the program whose speed is compared with the raw loop's; with --exactly-once 1, with raw_eos's. Ends
-// when --records are committed.
+// the program whose speed is compared with the raw loop's; with --exactly-once 1, with raw_eos's.
+// Ends when --records are committed.
 #include "actors/program_config.hpp"
 
 #include <keyloom/keyloom.hpp>

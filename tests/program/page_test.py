@@ -80,6 +80,7 @@ class Page(unittest.TestCase):
                 with Browser(f"http://127.0.0.1:{port}/") as page:
                     page.wait_until("document.querySelector('.lane.stalled') !== null")
                     self.assertEqual(page.value_of("document.querySelector('[data-of=health]').innerText"), "not ready")
+                    page.wait_until("document.querySelector('[data-of=keys]').rows[0].innerText.includes(' s')")
                     row = page.value_of("document.querySelector('[data-of=keys]').rows[0].innerText")
                     for part in ("k000000", "blocking", " s", "a call that runs"):
                         self.assertIn(part, row)
