@@ -4,6 +4,8 @@
 
 #include <caf/telemetry/metric_registry.hpp>
 
+#include <string_view>
+
 namespace keyloom::actors {
 
 namespace {
@@ -18,9 +20,9 @@ constexpr double seconds_per_ns = 1e-9;
 /// says.
 template <class Meter, class Number>
 struct copied {
-  const char* name;
-  const char* unit;
-  const char* help;
+  std::string_view name;
+  std::string_view unit;
+  std::string_view help;
   std::atomic<Number> Meter::*from;
 };
 
@@ -84,9 +86,9 @@ constexpr copied<batcher_meter, uint64_t> batcher_gauges[] = {
 };
 
 struct own_gauge {
-  const char* name;
-  const char* unit;
-  const char* help;
+  std::string_view name;
+  std::string_view unit;
+  std::string_view help;
 };
 
 // As source_metrics::copy sets them, behind source_gauges.

@@ -98,9 +98,9 @@ caf::expected<std::unique_ptr<server>> server::make(const std::string& address, 
 void server::get(const std::string& path, std::function<answer()> make) {
   impl_->library.Get(path,
                      [make = std::move(make)](const httplib::Request&, httplib::Response& to) {
-                       auto made = make();
+                       const auto made = make();
                        to.status = made.status;
-                       to.set_content(std::move(made.body), made.type);
+                       to.set_content(made.body, made.type);
                      });
 }
 
