@@ -1,7 +1,6 @@
 # Precompiled headers: of others (standard library, CAF, Catch2), never of ours. Parsing them is two thirds
-# of what a build takes. With -DKEYLOOM_PRECOMPILED=OFF
-# nothing uses them, and clang-tidy never does, so a file must still include what it uses. Examples and public
-# headers are compiled as a user's are, without.
+# of what a build takes. With -DKEYLOOM_PRECOMPILED=OFF nothing uses them, and clang-tidy never does, so a file
+# must still include what it uses. Examples and public headers are compiled as a user's are, without.
 
 option(KEYLOOM_PRECOMPILED "precompile the headers of dependencies" ON)
 

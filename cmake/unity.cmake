@@ -1,5 +1,5 @@
-# With -DKEYLOOM_UNITY=ON files are compiled together where they can be (see unity.py): a build from nothing takes a third,
-# one after a change takes longer. For CI. A file must compile alone as well; the other builds see to that.
+# With -DKEYLOOM_UNITY=ON files are compiled together where they can be (see unity.py): a build from nothing has half the
+# objects, one after a change takes longer. For CI. A file must compile alone as well; the other builds see to that.
 
 option(KEYLOOM_UNITY "compile several files together, for builds from nothing" OFF)
 
@@ -27,7 +27,5 @@ function(keyloom_unity)
       endif()
     endforeach()
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
-    # A local variable may have the name of another file's constant.
-    target_compile_options(${target} PRIVATE -Wno-shadow)
   endforeach()
 endfunction()

@@ -16,8 +16,7 @@ DEFINED = (
     re.compile(r"^(?:struct|class|enum class|enum|using) (\w+)", re.MULTILINE),
 )
 AT_FILE_SCOPE = (
-    re.compile(r"^(?:namespace \w+ = |using (\w+) =)", re.MULTILINE),
-    re.compile(r"^namespace (\w+) =", re.MULTILINE),
+    re.compile(r"^(?:namespace|using) (\w+) =", re.MULTILINE),
     re.compile(r"^static [^;{(]*?(\w+)(?:\(|\{| =|;)", re.MULTILINE),
     re.compile(r"^#define (\w+)", re.MULTILINE),
 )
@@ -26,7 +25,7 @@ AT_FILE_SCOPE = (
 def names_of(path):
     text = path.read_text(encoding="utf-8")
     found = {name for body in UNNAMED.findall(text) for pattern in DEFINED for name in pattern.findall(body)}
-    return (found | {name for pattern in AT_FILE_SCOPE for name in pattern.findall(text)}) - {""}
+    return found | {name for pattern in AT_FILE_SCOPE for name in pattern.findall(text)}
 
 
 def main():
