@@ -89,7 +89,7 @@ fi
 install_packages "${build_packages[@]}" "${test_packages[@]}"
 provide_dependencies
 [ -z "$tsan" ] || provide_thread_dependencies
-configure_options=(-DKEYLOOM_UNITY=ON) # builds from nothing take a third; what was configured stays as it is
+configure_options=(-DKEYLOOM_UNITY=ON) # half the objects for a build from nothing; what was configured stays as it is
 [ -z "$dev" ] || build_preset dev
 [ -z "$tsan" ] || build_preset tsan
 if wants_more_than unit integration style surface tsan; then
