@@ -25,6 +25,22 @@ caf::expected<const rd_kafka_topic_partition_list_t*> list_in(rd_kafka_event_t* 
   return rd_kafka_group_result_partitions(result[0]);
 }
 
+/// The client gives up at the same moment as who waits for it; either may be first.
+bool unanswered(rd_kafka_event_t* answer) {
+  constexpr auto late = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  if (!answer || rd_kafka_event_error(answer) == late)
+    return true;
+  const auto* offsets = rd_kafka_event_ListConsumerGroupOffsets_result(answer);
+  if (!offsets)
+    return false;
+  size_t groups = 0;
+  auto** result = rd_kafka_ListConsumerGroupOffsets_result_groups(offsets, &groups);
+  return std::any_of(result, result + groups, [](const rd_kafka_group_result_t* each) {
+    const auto* err = rd_kafka_group_result_error(each);
+    return err && rd_kafka_error_code(err) == late;
+  });
+}
+
 } // namespace
 
 caf::expected<event_handle>
@@ -44,7 +60,7 @@ cluster::impl::ask_offsets(const std::string& group, const std::vector<topic_par
                                             0);
   rd_kafka_ListConsumerGroupOffsets(client.get(), &requests, 1, options.get(), answers.get());
   event_handle answer{rd_kafka_queue_poll(answers.get(), until.left_ms())};
-  if (answer)
+  if (!unanswered(answer.get()))
     return answer;
   listen(std::chrono::milliseconds{0});
   return unreachable();
@@ -116,7 +132,7 @@ caf::expected<event_handle> cluster::impl::ask_ends(const std::vector<topic_part
   queue_handle answers{rd_kafka_queue_new(client.get())};
   rd_kafka_ListOffsets(client.get(), list.get(), options.get(), answers.get());
   event_handle answer{rd_kafka_queue_poll(answers.get(), until.left_ms())};
-  if (!answer) {
+  if (unanswered(answer.get())) {
     listen(std::chrono::milliseconds{0});
     return unreachable();
   }

@@ -84,6 +84,11 @@ def killed_in_the_middle(brokers):
                   "seats int, speed text, engine text"
         database.psql(f"CREATE TABLE planes ({columns})")
         database.copy("planes", PLANES)
+        # As the example makes it, but that a row takes its time, so that there is a middle to be killed in.
+        database.psql("CREATE TABLE ledgers (tailnum text PRIMARY KEY, model text, seats int, legs int, miles int)")
+        database.psql("CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS "
+                      "$$ BEGIN PERFORM pg_sleep(0.005); RETURN NEW; END $$")
+        database.psql("CREATE TRIGGER slow BEFORE INSERT OR UPDATE ON ledgers FOR EACH ROW EXECUTE FUNCTION take_time()")
         run = Run("03_database_migration", brokers, some)
         exactly_once = {"exactly-once": "true", "change-log": run.change_log}
         run.load(OUTPUT, "--records", 1, "--keys", 1)  # it may not exist yet
@@ -91,6 +96,7 @@ def killed_in_the_middle(brokers):
         process = run.start(database, exactly_once)
         wait_until(process, lambda: legs_in(database) > in_all / 10)
         run.kill(process)
+        database.psql("DROP TRIGGER slow ON ledgers")
 
         written = legs_in(database)
         committed = sum(ledger["legs"] for ledger in run.restored().values())

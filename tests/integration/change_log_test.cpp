@@ -223,5 +223,6 @@ TEST_CASE("a restore that cannot be done fails with the reason") {
   kafka::change_log_reader reader{config, book};
   reader.restore({0});
   REQUIRE(book.ends(0));
+  INFO(describe(book.of(0).failed));
   CHECK(book.of(0).failed == errc::broker_unreachable);
 }

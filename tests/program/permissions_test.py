@@ -2,6 +2,7 @@
 """What a broker's ACLs forbid is told by name, with the remedy, and what waits for them goes on when they are changed:
 users who have to say who they are, on a broker that allows nobody anything that no ACL allows."""
 
+import time
 import unittest
 
 from own_broker import OwnBroker, free_port
@@ -42,8 +43,13 @@ class Permissions(unittest.TestCase):
             self.assertEqual(loaded.returncode, 0, loaded.stderr)
 
     def allow(self, user, operation, resource, name):
-        self.broker.tool("AclCommand", "--add", "--allow-principal", f"User:{user}", "--operation", operation,
-                         f"--{resource}", name)
+        """Until the broker goes by it: it is written down first, and read a moment later."""
+        principal, where = f"User:{user}", (f"--{resource}", name)
+        self.broker.tool("AclCommand", "--add", "--allow-principal", principal, "--operation", operation, *where)
+        known = f"principal={principal}, host=*, operation={operation.upper()}"
+        deadline = time.monotonic() + PATIENCE
+        while known not in self.broker.tool("AclCommand", "--list", *where):
+            self.assertLess(time.monotonic(), deadline, f"the broker does not know {known}")
 
     def command(self, user, password="secret"):
         result = ["work", "--brokers", self.guarded, "--topic", self.topic, "--group", self.group, "--out", self.out,
