@@ -64,6 +64,7 @@ caf::behavior asking_key_state::make_behavior() {
     },
     [this](tick_atom) { expire(); },
     [this](retry_atom) { look_again(); },
+    [this](limits_atom) { look_at_held(); },
     [this](retire_atom) { retire(); },
   };
 }
@@ -107,6 +108,12 @@ void asking_key_state::go_on(slot& which) {
       drop(which);
       return;
     }
+    if (is_held(which)) { // it keeps nobody from anything meanwhile
+      which.place.release();
+      which.seat->leave();
+      which.instance = nullptr;
+      return;
+    }
     if (which.current == nullptr) {
       which.current = which.waiting.take();
       which.attempts = 0;
@@ -126,6 +133,20 @@ void asking_key_state::go_on(slot& which) {
       return;
     }
   }
+}
+
+/// Whether an inspector holds its next call back.
+bool asking_key_state::is_held(const slot& which) const {
+  auto& next = which.current != nullptr ? *which.current : *which.waiting.first;
+  return shared_->source->stages[stage_]->holds_back(next);
+}
+
+/// What is held back has changed.
+void asking_key_state::look_at_held() {
+  for (auto& each : slots_)
+    if (each != nullptr && each->call == 0)
+      go_on(*each);
+  after_message();
 }
 
 bool asking_key_state::has_instance(slot& which, caf::error& reason) {

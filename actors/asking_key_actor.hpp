@@ -71,6 +71,8 @@ private:
   slot& slot_of(uint64_t number);
   void take(core::run jobs);
   void go_on(slot& which);
+  bool is_held(const slot& which) const;
+  void look_at_held();
   bool has_instance(slot& which, caf::error& reason);
   bool has_place(slot& which);
   void ask(slot& which);

@@ -48,6 +48,10 @@ caf::behavior async_state::make_behavior() {
       calls_.expire();
       work();
     },
+    [this](limits_atom) {
+      calls_.look_again();
+      work();
+    },
     [this](retire_atom) { retire(); },
   };
 }

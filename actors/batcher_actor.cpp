@@ -51,6 +51,7 @@ caf::behavior batcher_actor_state::make_behavior() {
       after_message();
     },
     [this](wake_atom) { after_message(); },
+    [this](limits_atom) { after_message(); },
     [this](tick_atom) {
       if (tick_at_ && *tick_at_ <= now())
         tick_at_.reset();
@@ -97,6 +98,8 @@ void batcher_actor_state::take_executed() {
 }
 
 void batcher_actor_state::let_leave() {
+  if (auto held = definition_.held_back(); held != nullptr && held->stage)
+    return;
   for (auto* leaving = core_->next(now()); leaving != nullptr; leaving = core_->next(now()))
     if (asking_)
       asking_->call(*leaving);

@@ -5,6 +5,7 @@
 #include "actors/handler_home.hpp"
 #include "actors/key_actor.hpp"
 #include "actors/lane_actor.hpp"
+#include "actors/partition_names.hpp"
 #include "actors/poller.hpp"
 #include "actors/send.hpp"
 #include "runtime/kafka/producer.hpp"
@@ -116,6 +117,15 @@ partition_actor_state::~partition_actor_state() {
     if (stage.handlers)
       stage.handlers->partition_gone(*core_.memory());
   tell_batchers(false);
+  drop_held();
+}
+
+/// Of a partition that is given up nothing may wait for an inspector.
+void partition_actor_state::drop_held() {
+  auto& stages = args_.shared->source->stages;
+  for (uint32_t stage = 0; stage < stages.size(); ++stage)
+    if (stages[stage]->held_back() != nullptr && stages[stage]->kind() == processor_kind::blocking)
+      args_.shared->workers->look_again(stage);
 }
 
 caf::behavior partition_actor_state::make_behavior() {
@@ -161,6 +171,7 @@ caf::behavior partition_actor_state::make_behavior() {
     },
     [this](limits_atom) {
       core_.limits_changed();
+      tell_children_of_limits();
       after_message();
     },
     [this](interject_atom) {
@@ -243,6 +254,16 @@ void partition_actor_state::tell_batchers(bool drains) {
   for (auto& stage : args_.shared->stages)
     if (stage.batcher)
       post(stage.batcher, partition_leaves{core_.memory(), drains});
+}
+
+/// What is held back may have changed, too.
+void partition_actor_state::tell_children_of_limits() {
+  for (auto& keys : keys_) {
+    if (keys.async)
+      tell(*self_, keys.async, limits_atom_v);
+    for (auto& key : keys.asking)
+      tell(*self_, key.actor, limits_atom_v);
+  }
 }
 
 void partition_actor_state::to_asking_key(uint32_t stage, uint32_t slot, core::run&& jobs) {
@@ -367,6 +388,10 @@ void partition_actor_state::stopped(const caf::error& reason) {
   tell(*self_, args_.source, partition_stopped{args_.start.where, reason, core_.stops_source()});
 }
 
+void partition_actor_state::traced(const std::string& what) {
+  args_.shared->log->info("trace of " + name_of(args_.start.where) + ": " + what);
+}
+
 void partition_actor_state::after_message() {
   send_pending();
   send_to_async();
@@ -420,6 +445,7 @@ caf::result<partition_given_up> partition_actor_state::give_up() {
   partition_given_up result{{args_.start.where, core_.reached()}};
   core_.give_up();
   tell_batchers(false);
+  drop_held();
   retire_children();
   self_->quit();
   return result;

@@ -53,6 +53,7 @@ struct partition_actor_state : core::run_port,
   void retrying(const caf::error& reason, uint32_t made, core::steady_time::duration wait) override;
   void dead_lettered(const caf::error& reason) override;
   void stopped(const caf::error& reason) override;
+  void traced(const std::string& what) override;
   core::steady_time now() const override { return std::chrono::steady_clock::now(); }
   std::chrono::system_clock::time_point wall_now() const override {
     return std::chrono::system_clock::now();
@@ -75,6 +76,8 @@ private:
   caf::actor lease(uint32_t stage);
   void to_asking_key(uint32_t stage, uint32_t slot, core::run&& jobs);
   void tell_batchers(bool drains);
+  void tell_children_of_limits();
+  void drop_held();
   void send_pending();
   transaction_cut cut(bool bare);
   void after_message();

@@ -76,6 +76,10 @@ enum class errc : uint8_t {
   fenced,
   /// What the group has committed and the change log do not belong together.
   state_mismatch,
+  /// No inspector answers at that address, or it speaks another version.
+  no_inspector,
+  /// An inspector was told to act on something that does not exist.
+  no_such_part,
 };
 
 /// The name of `x`, e.g. "topic_missing". `x` must be one of the named values.

@@ -46,6 +46,8 @@ constexpr std::array names{
   named{errc::transaction_failed, "transaction_failed"},
   named{errc::fenced, "fenced"},
   named{errc::state_mismatch, "state_mismatch"},
+  named{errc::no_inspector, "no_inspector"},
+  named{errc::no_such_part, "no_such_part"},
 };
 
 } // namespace

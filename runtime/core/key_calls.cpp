@@ -1,5 +1,7 @@
 #include "runtime/core/key_calls.hpp"
 
+#include <algorithm>
+
 namespace keyloom::core {
 
 key_calls::key_calls(detail::stage_base& stage, call_port& port, const clock_port& clock,
@@ -23,11 +25,24 @@ void key_calls::go_on() {
     drop_waiting();
     return;
   }
-  while (!ready_.empty() && port_.acquire_place()) {
+  while (set_held_aside() && port_.acquire_place()) {
     auto& s = *ready_.front();
     ready_.pop_front();
     begin(s);
   }
+}
+
+/// False: nothing is ready that may begin.
+bool key_calls::set_held_aside() {
+  while (!ready_.empty() && stage_.holds_back(*ready_.front()->current)) {
+    held_.push_back(ready_.front());
+    ready_.pop_front();
+  }
+  return !ready_.empty();
+}
+
+void key_calls::look_again() {
+  std::ranges::move(std::exchange(held_, {}), std::back_inserter(ready_));
 }
 
 void key_calls::answered(std::unique_ptr<detail::job> call) {
@@ -109,6 +124,7 @@ void key_calls::end(slot& s) {
 
 /// The partition stopped or was given up: no call that has not begun may begin.
 void key_calls::drop_waiting() {
+  look_again();
   for (auto* s : ready_)
     s->current = nullptr;
   ready_.clear();

@@ -45,6 +45,9 @@ public:
   /// Begins what may begin.
   void go_on();
 
+  /// What the stage holds back has changed; `go_on` follows.
+  void look_again();
+
   /// A call has ended, in time or late.
   void answered(std::unique_ptr<detail::job> call);
 
@@ -78,6 +81,7 @@ private:
 
   slot& slot_of(const detail::job& j);
   void next(slot& s);
+  bool set_held_aside();
   void begin(slot& s);
   void end(slot& s);
   void drop_waiting();
@@ -91,6 +95,7 @@ private:
   work_memory_ptr memory_; ///< of the assignment that all jobs are of
   std::deque<slot> slots_; // by the jobs' slot
   std::deque<slot*> ready_;
+  std::vector<slot*> held_; ///< ready, and held back by an inspector
   std::vector<std::unique_ptr<detail::job>> spare_calls_;
   run done_;
   size_t under_way_ = 0;

@@ -98,6 +98,7 @@ struct partition_meter {
   /// Set before anybody else knows the meter. Null: no limit (tests).
   std::shared_ptr<byte_budget::account> account;
   std::atomic<bool> open{false};
+  std::atomic<bool> traced{false};   ///< somebody wants to hear of each event
   std::atomic<bool> heard{false};    ///< the broker has told something of it: a record, or its end
   std::atomic<bool> starved{false};  ///< the poller waits for credit: wake it when some comes back
   std::atomic<int64_t> in_flight{0}; ///< taken in by the poller and not out

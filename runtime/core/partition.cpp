@@ -195,6 +195,11 @@ void partition::limits_changed() {
   if (given_up())
     return;
   now_ = out_.clock.now();
+  run passes;
+  for (auto& stage : stages_)
+    stage.pause(common_.source->stages[stage.index()]->held_back(), passes);
+  while (auto* pass = passes.take())
+    end_pass(*pass);
   take_backlog_in();
   settle();
 }
@@ -372,6 +377,8 @@ void partition::refuse(event& ev, const caf::error& reason) {
 }
 
 void partition::out(event& ev) {
+  if (meter_.traced.load(std::memory_order_relaxed))
+    out_.incidents.traced(traced(ev));
   held_outputs_ -= ev.output_bytes;
   bytes_out_count_ += ev.payload_bytes;
   if (exact_)

@@ -121,7 +121,7 @@ public:
   /// When to call `retry_due` next.
   std::optional<steady_time> next_retry() const;
 
-  /// Takes in what the stages' limits allow now.
+  /// Takes in what the stages' limits allow now, and holds back what they hold back now.
   void limits_changed();
 
   /// Runs the scheduled interjections that are due.
@@ -245,6 +245,7 @@ private:
   // -- for who looks inside (partition_view.cpp) -------------------------------------------------
   key_state state_of(const keys_in_flight::row& from) const;
   std::string waits_for(const keys_in_flight::row& from) const;
+  std::string traced(const event& ev) const;
 
   // -- what failed (partition_failure.cpp)
   // --------------------------------------------------------

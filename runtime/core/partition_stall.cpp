@@ -129,13 +129,22 @@ std::string partition::waits_itself(const detail::job& j) const {
   if (j.again)
     return "its next call, after " + std::to_string(j.tried.made)
            + " that failed; the last one: " + describe(*stage.failure(j));
+  if (auto held = stage.held_back();
+      stage.kind() == processor_kind::batch && !j.begun && held != nullptr)
+    return "batcher '" + stage.name() + "', which is paused by an inspector";
   if (stage.kind() == processor_kind::batch)
     return "its items in batcher '" + stage.name()
            + (j.begun ? "', of which a batch is being executed"
               : static_cast<const detail::batch_job&>(j).parked
                 ? "', which failed and wait to be executed again"
                 : "', for which no batch has begun");
-  return j.begun ? what_runs(stage.kind()) : std::string{};
+  if (j.begun)
+    return what_runs(stage.kind());
+  auto held = stage.held_back();
+  if (held == nullptr || j.pass || !held->hold(j.key))
+    return {};
+  return held->stage ? "its stage, which is paused by an inspector"
+                     : "its key, which is paused by an inspector";
 }
 
 /// What is before it at its place, and holds it up; empty when that is nothing.

@@ -1,6 +1,8 @@
 // What a partition shows to who looks inside. Asked about once a second, so nothing is kept for it.
 #include "runtime/core/partition.hpp"
 
+#include "runtime/core/shown_key.hpp"
+
 namespace keyloom::core {
 
 namespace {
@@ -60,6 +62,24 @@ std::string partition::waits_for(const keys_in_flight::row& from) const {
                   && stage.mode() == stage_mode::by_key
                   && stages_[j.stage].unfinished_beside(j) > from.calls;
   return outlived ? waits_for_overdue : waits_for_place(j);
+}
+
+/// A line for an event that is out.
+std::string partition::traced(const event& ev) const {
+  auto named = ev.interjected != nullptr;
+  auto result = named ? "interjection '" + ev.interjected->name() + "'"
+                      : "offset " + std::to_string(ev.record().offset);
+  if (!named)
+    result += ev.record().has_key() ? ", key " + shown_key(ev.record().key) : ", no key";
+  result += ": out " + std::to_string(age_of(ev).count()) + " ms after it "
+            + (named ? "began" : "was taken in");
+  if (ev.tried.made > 1)
+    result += ", its handler was called " + std::to_string(ev.tried.made) + " times";
+  if (ev.dead_letter)
+    result += ", as a dead letter";
+  else if (ev.failed)
+    result += ", skipped";
+  return result;
 }
 
 } // namespace keyloom::core

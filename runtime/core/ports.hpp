@@ -72,6 +72,8 @@ public:
   /// The event's dead letter is on its way.
   virtual void dead_lettered(const caf::error& reason) = 0;
   virtual void stopped(const caf::error& reason) = 0;
+  /// An event of a partition that is traced (partition_meter) is out.
+  virtual void traced(const std::string& what) = 0;
 };
 
 } // namespace keyloom::core

@@ -38,6 +38,9 @@ public:
   /// The jobs that are to be called again, in order; `sent` follows.
   run take_again();
 
+  /// The first job of a parked place.
+  const detail::job* first() const { return home_.front(); }
+
   template <class Function>
   void each_again(Function f) {
     for (auto* each : home_)

@@ -15,11 +15,18 @@ stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, s
     limits_jobs_(kind_ != processor_kind::compute && kind_ != processor_kind::batch),
     counts_keys_(limits_jobs_ || definition.by_run()), lanes_used_(lanes_in_order ? lanes : 1),
     shared_(&shared), port_(&port), next_lane_(stage % lanes_used_) {
-  // nop
+  pauses_ = definition.held_back();
 }
 
 void stage_queue::add(detail::job& j, const work_memory_ptr& memory) {
   count(1);
+  if (waits_before(j))
+    hold(j, memory);
+  else
+    add_to_place(j, memory);
+}
+
+void stage_queue::add_to_place(detail::job& j, const work_memory_ptr& memory) {
   auto& at = place_for(j);
   j.behind = at.added++;
   if (retries_ && memory_ == nullptr)
@@ -33,26 +40,79 @@ void stage_queue::add(detail::job& j, const work_memory_ptr& memory) {
 }
 
 bool stage_queue::add_pass(detail::job& j) {
+  if (!held_.empty() && waits_before(j))
+    hold(j, held_.memory);
+  else if (!add_pass_to_place(j))
+    return false;
+  count(1);
+  return true;
+}
+
+bool stage_queue::add_pass_to_place(detail::job& j) {
   auto* at = taken_place(j);
   if (at == nullptr || at->done == at->added)
     return false;
-  count(1);
   j.behind = at->added;
   at->passes.append(j);
   return true;
 }
 
+// -- what is held back ----------------------------------------------------------------------------
+
+bool stage_queue::held_back(const detail::job& j) const {
+  return pauses_ != nullptr && pauses_->hold(j.key);
+}
+
+/// Whether it has to stay in front of its lane. All jobs of a partition that has an order of its
+/// own stand behind the first one that does.
+bool stage_queue::waits_before(const detail::job& j) const {
+  if (in_slots_ || kind_ == processor_kind::batch)
+    return false;
+  return held_back(j) || (mode_ == stage_mode::by_partition && !held_.empty());
+}
+
+void stage_queue::hold(detail::job& j, const work_memory_ptr& memory) {
+  if (held_.empty())
+    held_.memory = memory;
+  held_.append(j);
+}
+
+void stage_queue::pause(std::shared_ptr<const detail::pauses> now, run& passes) {
+  if (pauses_ == nullptr && now == nullptr)
+    return;
+  pauses_ = std::move(now);
+  auto held = std::exchange(held_, run{});
+  while (auto* j = held.take())
+    if (waits_before(*j))
+      hold(*j, held.memory);
+    else if (!j->pass)
+      add_to_place(*j, held.memory);
+    else if (!add_pass_to_place(*j)) {
+      count(-1);
+      passes.append(*j);
+    }
+  for (auto number : std::exchange(held_again_, {}))
+    call_again(number);
+}
+
+// -------------------------------------------------------------------------------------------------
+
 void stage_queue::flush() {
+  size_t held = 0;
   for (auto index : touched_) {
     auto& from = slots_[index];
-    if (!retries_)
+    if (pauses_ != nullptr && !from.pending.empty() && held_back(*from.pending.first))
+      touched_[held++] = index;
+    else if (!retries_)
       send(from, std::exchange(from.pending, run{}));
     else if (from.returned.may_send() && !from.pending.empty())
       send(from, take_next(from));
   }
-  touched_.clear();
+  touched_.resize(held);
   for (uint32_t i = 0; i < lanes; ++i)
     if (auto& jobs = lane_places_[i].pending; !jobs.empty()) {
+      if (kind_ == processor_kind::batch && pauses_ != nullptr && pauses_->stage)
+        continue;
       if (kind_ == processor_kind::batch)
         port_->to_batcher(stage_, std::exchange(jobs, run{}));
       else
@@ -113,6 +173,10 @@ void stage_queue::call_again(uint32_t number) {
   from.due = from.returned.overdue();
   if (from.due)
     return;
+  if (pauses_ != nullptr && held_back(*from.returned.first())) {
+    held_again_.push_back(number);
+    return;
+  }
   auto jobs = from.returned.take_again();
   parked_ -= jobs.count;
   shared_->parked.fetch_sub(jobs.count, std::memory_order_relaxed);

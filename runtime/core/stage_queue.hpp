@@ -17,6 +17,10 @@
 // where runs stop behind what failed (blocking functions), some calls at once: what comes back goes
 // into the slot's `returned_jobs`, which says what may be finalized and what is called again.
 //
+// What an inspector holds back (`pause`) stays here, in the order scheduled: in its slot, or, of
+// stages with lanes, before it has a place, because what has one there comes back in order. Jobs
+// that were sent before are not called back; who works on them looks whether it may begin.
+//
 // A *pass* is a job that does nothing but wait its turn. It never leaves: it waits at its place
 // until all jobs before it are done, whoever works on them. One thread.
 #pragma once
@@ -55,6 +59,10 @@ public:
   /// Sends what was added since the last time.
   void flush();
 
+  /// From now on these are held back, null: none; `flush` sends what is not any more. `passes`: as
+  /// of `done`.
+  void pause(std::shared_ptr<const detail::pauses> now, run& passes);
+
   /// The job has been worked on and finalized. Appends the passes whose turn has come to `passes`;
   /// they are not in the stage any more.
   void done(detail::job& j, run& passes);
@@ -92,7 +100,8 @@ public:
       f(*j);
   }
 
-  /// Sends the jobs of a parked slot that are due; a call that takes too long is waited for first.
+  /// Sends the jobs of a parked slot that are due; a call that takes too long is waited for first,
+  /// and so is an inspector who holds them back.
   void call_again(uint32_t number);
 
   /// Jobs and passes that stand still because the slot is parked.
@@ -128,6 +137,11 @@ private:
     returned_jobs returned;
   };
 
+  bool held_back(const detail::job& j) const;
+  bool waits_before(const detail::job& j) const;
+  void hold(detail::job& j, const work_memory_ptr& memory);
+  void add_to_place(detail::job& j, const work_memory_ptr& memory);
+  bool add_pass_to_place(detail::job& j);
   place& place_for(detail::job& j);
   place* taken_place(detail::job& j);
   uint32_t lane_for(const detail::job& j);
@@ -165,6 +179,9 @@ private:
   work_memory_ptr memory_; ///< of all jobs
   bool given_up_ = false;
   std::vector<uint32_t> touched_; // slots with pending jobs
+  std::shared_ptr<const detail::pauses> pauses_;
+  run held_;                         ///< jobs and passes of lanes that are held back
+  std::vector<uint32_t> held_again_; ///< slots that are due to be called again, and held back
 };
 
 } // namespace keyloom::core

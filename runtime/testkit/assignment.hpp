@@ -48,6 +48,7 @@ private:
   void retrying(const caf::error&, uint32_t, core::steady_time::duration) override {}
   void dead_lettered(const caf::error&) override {} // the letters are among the outputs
   void stopped(const caf::error& reason) override { around_.stops.push_back(describe(reason)); }
+  void traced(const std::string&) override {}
 
   surroundings around_;
   int32_t number_;

@@ -2,6 +2,8 @@
 
 #include "runtime/work/timed_calls.hpp"
 
+#include <algorithm>
+
 namespace keyloom::work {
 
 using std::chrono::steady_clock;
@@ -44,6 +46,18 @@ void worker_pool::set_concurrency(uint32_t stage, uint32_t concurrency) {
   }
 }
 
+void worker_pool::look_again(uint32_t stage) {
+  std::lock_guard guard{mutex_};
+  if (stopped_)
+    return;
+  auto& line = lines_[stage];
+  std::ranges::move(std::exchange(line.held, {}), std::back_inserter(line.waiting));
+  while (line.running < line.concurrency && !line.waiting.empty()) {
+    make_first_ready(line);
+    call_worker();
+  }
+}
+
 // With mutex_ held:
 
 void worker_pool::note(stage_line& line) {
@@ -74,8 +88,10 @@ void worker_pool::stop() {
   std::unique_lock lock{mutex_};
   stopped_ = true;
   ready_.clear();
-  for (auto& line : lines_)
+  for (auto& line : lines_) {
     line.waiting.clear();
+    line.held.clear();
+  }
   worker_ended_.wait(lock, [this] { return workers_ == 0; });
   threads.swap(threads_);
   lock.unlock();
@@ -90,29 +106,21 @@ size_t worker_pool::running() const {
 
 void worker_pool::work() {
   std::unique_lock lock{mutex_};
-  for (auto mine = next(nullptr, false); mine != nullptr;) {
+  for (auto mine = next(nullptr, {}); mine != nullptr;) {
     lock.unlock();
-    auto more = work_on(*mine);
+    auto left = work_on(*mine);
     lock.lock();
-    mine = next(std::move(mine), more);
+    mine = next(std::move(mine), left);
   }
   --workers_;
   worker_ended_.notify_all(); // under the lock: who waits may destroy us next
 }
 
-/// Gives `done` back, to the end of its line when it has `more` work, and takes the next strand.
-/// Null: there is none. With mutex_ held.
-strand_ptr worker_pool::next(strand_ptr done, bool more) {
-  if (done != nullptr) {
-    --working_;
-    auto& line = lines_[done->stage()];
-    if (more)
-      line.waiting.push_back(std::move(done));
-    --line.running;
-    note(line);
-    if (line.running < line.concurrency && !line.waiting.empty())
-      make_first_ready(line); // without a call: there is a worker, this one
-  }
+/// Gives `done` back, to the end of its line when it has more work, or aside, and takes the next
+/// strand. Null: there is none. With mutex_ held.
+strand_ptr worker_pool::next(strand_ptr done, const rest& of) {
+  if (done != nullptr)
+    give_back(std::move(done), of);
   if (stopped_ || ready_.empty())
     return nullptr;
   auto result = std::move(ready_.front());
@@ -121,8 +129,24 @@ strand_ptr worker_pool::next(strand_ptr done, bool more) {
   return result;
 }
 
-/// True: the strand has more work, but its time slice is over or its stage's limit was lowered.
-bool worker_pool::work_on(strand& mine) {
+/// With mutex_ held.
+void worker_pool::give_back(strand_ptr done, const rest& of) {
+  --working_;
+  auto stage = done->stage();
+  auto& line = lines_[stage];
+  if (of.held_by != nullptr && source_.stages[stage]->held_back() == of.held_by)
+    line.held.push_back(std::move(done));
+  else if (of.more) // or what held it back has changed since the worker looked
+    line.waiting.push_back(std::move(done));
+  --line.running;
+  note(line);
+  if (line.running < line.concurrency && !line.waiting.empty())
+    make_first_ready(line); // without a call: there is a worker, this one
+}
+
+/// There is more work when the time slice is over, the stage's limit was lowered, or the next job
+/// is held back.
+worker_pool::rest worker_pool::work_on(strand& mine) {
   auto index = mine.stage();
   auto& stage = *source_.stages[index];
   auto until = steady_clock::now() + time_slice;
@@ -133,13 +157,16 @@ bool worker_pool::work_on(strand& mine) {
     else
       process_timed(jobs, stage, index);
     if (!jobs.empty() && !stopped_ && !memory->given_up()) {
+      auto held = stage.held_back();
+      if (held != nullptr && !held->hold(jobs.first->key))
+        held = nullptr;
       mine.put_back(std::move(jobs));
-      return true;
+      return {true, std::move(held)};
     }
     if (steady_clock::now() >= until && others_wait(index))
-      return true;
+      return {true};
   }
-  return false;
+  return {};
 }
 
 bool worker_pool::others_wait(uint32_t stage) const {
@@ -159,7 +186,8 @@ void worker_pool::note_call(uint32_t stage, uint64_t jobs, steady_clock::duratio
 
 /// False: no call that has not begun may begin, for now or for good.
 bool worker_pool::goes_on(const core::run& jobs, uint32_t stage) const {
-  return !stopped_ && !jobs.memory->given_up() && !lines_[stage].overfull;
+  return !stopped_ && !jobs.memory->given_up() && !lines_[stage].overfull
+         && !source_.stages[stage]->holds_back(*jobs.first);
 }
 
 /// What is left in `jobs` was not begun.

@@ -3,6 +3,8 @@
 // `thread_set`, taken when there is work and given back when there is none: sources that share a
 // set share its threads, each within its own stages' concurrency.
 //
+// A strand whose next job is held back by an inspector is put aside until it is looked at again.
+//
 // A worker keeps its strand while the key has work, but when others of its stage wait, no longer
 // than a time slice: a hot key cannot starve others. Results go back about every millisecond, so a
 // long run does not hold up finished work. `submit` may be called from any thread; `stop` from the
@@ -42,6 +44,10 @@ public:
   /// workers give their strands back as their calls return.
   void set_concurrency(uint32_t stage, uint32_t concurrency);
 
+  /// What the stage holds back has changed, or a partition that has jobs of it was given up: looks
+  /// again at the strands that were put aside.
+  void look_again(uint32_t stage);
+
   /// Waits for the calls in progress, also for those whose timeout has passed; what has not begun
   /// is dropped. Lets go of the threads.
   void stop();
@@ -55,7 +61,14 @@ private:
     uint32_t running = 0; ///< strands of this stage in `ready_` or with a worker; more than
                           ///< `concurrency` for a while after that was lowered
     std::deque<strand_ptr> waiting;
+    std::vector<strand_ptr> held;       ///< what is next in them is held back
     std::atomic<bool> overfull = false; ///< running > concurrency; looked at without the lock
+  };
+
+  /// What became of a strand that is given back.
+  struct rest {
+    bool more = false;                               ///< it has work
+    std::shared_ptr<const detail::pauses> held_by{}; ///< what holds that back; null: nothing
   };
 
   static void note(stage_line& line);
@@ -63,8 +76,9 @@ private:
   void make_first_ready(stage_line& line);
   void call_worker();
   void work();
-  strand_ptr next(strand_ptr done, bool more);
-  bool work_on(strand& mine);
+  strand_ptr next(strand_ptr done, const rest& of);
+  void give_back(strand_ptr done, const rest& of);
+  rest work_on(strand& mine);
   bool others_wait(uint32_t stage) const;
   void count_call(uint32_t stage, int64_t change);
   void note_call(uint32_t stage, uint64_t jobs, std::chrono::steady_clock::duration took);

@@ -20,11 +20,14 @@ public:
   void dead_lettered(const caf::error& reason) override { letters.push_back(describe(reason)); }
   void stopped(const caf::error& reason) override { stops.push_back(describe(reason)); }
 
+  void traced(const std::string& what) override { traces.push_back(what); }
+
   std::vector<std::string> skips;
   std::vector<std::string> retries;
   std::function<void(const std::string&)> on_retry;
   std::vector<std::string> letters;
   std::vector<std::string> stops;
+  std::vector<std::string> traces;
 };
 
 } // namespace keyloom::fakes

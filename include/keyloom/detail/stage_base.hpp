@@ -1,16 +1,18 @@
 // A stage without its types: what the runtime calls. Made once by `event_source::stage`, shared by
-// all partitions. Only its limits change after start; they may be read and set by any thread.
+// all partitions. Only its limits and pauses change after start; any thread may read and set them.
 // `process` runs on the processor's thread, the rest on the thread of the job's partition.
 #pragma once
 
 #include <keyloom/completion.hpp>
 #include <keyloom/detail/job.hpp>
+#include <keyloom/detail/pauses.hpp>
 #include <keyloom/detail/turn.hpp>
 #include <keyloom/processor.hpp>
 #include <keyloom/stage_options.hpp>
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 
@@ -50,6 +52,26 @@ public:
     concurrency_.store(limits.concurrency, std::memory_order_relaxed);
     waiting_per_worker_.store(limits.waiting_per_worker, std::memory_order_relaxed);
     concurrent_keys_.store(limits.concurrent_keys, std::memory_order_relaxed);
+  }
+
+  /// What an inspector holds back; null: nothing.
+  std::shared_ptr<const pauses> held_back() const {
+    if (!any_pause_.load(std::memory_order_acquire))
+      return nullptr;
+    std::lock_guard guard{pauses_mutex_};
+    return pauses_;
+  }
+
+  void hold_back(pauses what) {
+    std::lock_guard guard{pauses_mutex_};
+    pauses_ = what.empty() ? nullptr : std::make_shared<const pauses>(std::move(what));
+    any_pause_.store(pauses_ != nullptr, std::memory_order_release);
+  }
+
+  /// Whether a job may not begin, as it stands now.
+  bool holds_back(const job& j) const {
+    auto now = held_back();
+    return now != nullptr && now->hold(j.key);
   }
 
   /// A new job of this stage's types, blank.
@@ -108,6 +130,9 @@ private:
   std::atomic<uint32_t> concurrency_;
   std::atomic<uint32_t> waiting_per_worker_;
   std::atomic<uint32_t> concurrent_keys_;
+  std::atomic<bool> any_pause_ = false;
+  mutable std::mutex pauses_mutex_;
+  std::shared_ptr<const pauses> pauses_; // guarded by pauses_mutex_
 };
 
 } // namespace keyloom::detail
