@@ -15,6 +15,7 @@ namespace keyloom {
 void init_global_meta_objects() {
   caf::init_global_meta_objects<caf::id_block::keyloom_errors>();
   caf::init_global_meta_objects<caf::id_block::keyloom_runtime>();
+  caf::init_global_meta_objects<caf::id_block::keyloom_inspector>();
   caf::io::middleman::init_global_meta_objects();
   caf::core::init_global_meta_objects();
 }

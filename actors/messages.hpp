@@ -10,6 +10,7 @@
 #include "runtime/work/interjection_round.hpp"
 
 #include <keyloom/errc.hpp>
+#include <keyloom/inspector.hpp>
 
 #include <caf/actor.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -185,6 +186,43 @@ struct chain_quiet {
   caf::error problem;
 };
 
+// Source -> inspector, from the user's threads (inspector_link): it can be asked, from now on, or
+// until the answer.
+class inspected;
+
+struct inspector_join {
+  inspected* who = nullptr;
+};
+
+struct inspector_leave {
+  inspected* who = nullptr;
+};
+
+/// A port that the inspector is published at.
+struct inspector_port {
+  std::string address = {};
+  uint16_t asked = 0; ///< 0: any that is free
+  uint16_t port = 0;
+  bool publish = false; ///< who gets this has to
+};
+
+struct inspector_left {
+  bool last = false; ///< it takes no more sources, and is to be ended
+  std::vector<inspector_port> ports = {};
+};
+
+/// Source -> inspector: it wants to be asked there, too.
+struct inspector_claim {
+  std::string address = {};
+  uint16_t port = 0;
+};
+
+/// Sources -> inspector: all of them have answered.
+struct look_round;
+struct looked_at_all {
+  std::shared_ptr<look_round> round;
+};
+
 /// Source -> committer: commit this partition's progress from now on.
 struct commit_for {
   partition_start start;
@@ -217,6 +255,12 @@ CAF_BEGIN_TYPE_ID_BLOCK(keyloom_runtime, caf::id_block::keyloom_errors::end)
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::ask_interjections))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::ask_state))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::core::partition_view))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::inspector_join))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::inspector_leave))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::inspector_left))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::inspector_claim))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::inspector_port))
+  CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::looked_at_all))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::restored_entries))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::partition_restored))
   CAF_ADD_TYPE_ID(keyloom_runtime, (keyloom::actors::transaction_cut))
@@ -281,6 +325,12 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::ask_interjection)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::ask_interjections)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::ask_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::core::partition_view)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::inspector_join)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::inspector_leave)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::inspector_left)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::inspector_claim)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::inspector_port)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::looked_at_all)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::restored_entries)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::partition_restored)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyloom::actors::transaction_cut)

@@ -9,6 +9,7 @@
 #include <caf/settings.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace keyloom::actors {
 
@@ -133,6 +134,25 @@ std::string count_kind::assign(const caf::config_value& value, source_config& in
 
 std::string count_kind::check(const source_config& cfg) const {
   return check_range(*this, member.in(cfg), [](uint32_t x) { return std::to_string(x); });
+}
+
+std::string port_kind::show(const source_config& cfg) const {
+  auto port = cfg.*member;
+  return port ? std::to_string(*port) : "none";
+}
+
+std::string port_kind::assign(const caf::config_value& value, source_config& into) const {
+  (into.*member).reset();
+  if (const auto* text = caf::get_if<std::string>(&value); text != nullptr && *text == "none")
+    return {};
+  constexpr int64_t highest = std::numeric_limits<uint16_t>::max();
+  auto number = to_integer(value);
+  if (!number)
+    return not_a(written(value), "a port", range());
+  if (*number < 0 || *number > highest)
+    return out_of_range(written(value), range(), std::to_string(*number < 0 ? 0 : highest));
+  into.*member = static_cast<uint16_t>(*number);
+  return {};
 }
 
 std::string bytes_kind::range() const {

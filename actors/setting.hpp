@@ -95,6 +95,17 @@ struct duration_kind {
   std::string check(const source_config& cfg) const;
 };
 
+/// A TCP port to listen on, or none.
+struct port_kind {
+  std::optional<uint16_t> source_config::*member;
+
+  std::string unit() const { return "port"; }
+  std::string range() const { return "none, 0 to 65535 (0: any that is free)"; }
+  std::string show(const source_config& cfg) const;
+  std::string assign(const caf::config_value& value, source_config& into) const;
+  std::string check(const source_config&) const { return {}; }
+};
+
 /// Yes or no.
 struct flag_kind {
   bool source_config::*member;
@@ -182,8 +193,8 @@ struct properties_kind {
 
 struct setting {
   std::string_view name; ///< below "keyloom."; dots separate groups
-  std::variant<text_kind, list_kind, count_kind, bytes_kind, duration_kind, flag_kind, choice_kind,
-               program_choice_kind, program_text_kind, properties_kind>
+  std::variant<text_kind, list_kind, count_kind, bytes_kind, duration_kind, port_kind, flag_kind,
+               choice_kind, program_choice_kind, program_text_kind, properties_kind>
     kind;
   std::string_view sentence;  ///< what it does
   char short_name = 0;        ///< of its option; 0: none

@@ -64,6 +64,8 @@ constexpr setting table[] = {
   {"drain.deadline", duration_kind{&cfg::drain_deadline, 0ms, hour}, "How long a revoked partition may finish what it began before it is given up."},
   {"stop.deadline", duration_kind{&cfg::stop_deadline, 0ms, day}, "How long a stop waits for work in progress before it commits what is out and leaves."},
   {"stall.warning", duration_kind{&cfg::stall_warning, 1ms, day}, "A partition whose oldest event has not moved for so long says so in the log, with what it waits for."},
+  {"inspect.port", port_kind{&cfg::inspect_port}, "Where keyloom inspect, keyloom top and other CAF programs look into the process; the log tells a port that was chosen."},
+  {"inspect.address", text_kind{&cfg::inspect_address, "the address to listen on"}, "The address of that port. Whoever reaches it can pause stages and send messages to every actor of the process."},
   {"connect.timeout", duration_kind{&cfg::connect_timeout, 1ms, hour}, "How long a start waits for a broker to answer."},
   {"http.port", count_kind{&cfg::http_port, "port", 0, 65535}, "Where an HTTP server shows the source while it runs: /, /metrics, /livez, /readyz; 0: nowhere."},
   {"http.address", text_kind{&cfg::http_address}, "The address it listens on. Who can reach it sees keys and errors, without a password."},

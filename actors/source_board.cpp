@@ -67,6 +67,15 @@ void source_board::stands(const kafka::topic_partition& where, const std::string
       each.stall = why;
 }
 
+bool source_board::trace(const kafka::topic_partition& where, bool on) {
+  std::lock_guard guard{mutex_};
+  auto it = std::ranges::find(rows_, where, &row::where);
+  if (it == rows_.end())
+    return false;
+  it->meter->traced.store(on, std::memory_order_relaxed);
+  return true;
+}
+
 void source_board::ended() {
   std::function<void()> callback;
   {
@@ -211,6 +220,7 @@ partition_state source_board::partition_snapshot(const row& from,
   if (meter.account)
     result.held_bytes = static_cast<uint64_t>(std::max<int64_t>(meter.account->held(), 0));
   result.oldest_age = time_since(meter.oldest_since, now);
+  result.traced = meter.traced;
   result.restored_entries = meter.restored_entries;
   result.restored_bytes = meter.restored_bytes;
   result.restore_left = static_cast<uint64_t>(std::max<int64_t>(meter.to_restore, 0));

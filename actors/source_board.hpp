@@ -28,6 +28,8 @@ public:
   /// What a partition that stands still waits for; empty: it moves.
   void stands(const kafka::topic_partition& where, const std::string& why);
   void ended();
+  /// Whether the partition's events are logged; false: it is not ours.
+  bool trace(const kafka::topic_partition& where, bool on);
 
   /// Totals for a new start; forgets what the last one showed.
   std::shared_ptr<core::source_meter> new_totals(std::shared_ptr<const core::byte_budget> budget);

@@ -65,7 +65,7 @@ source_impl::source_impl(caf::actor_system& system, source_config cfg,
                          detail::store_factory make_store,
                          std::shared_ptr<detail::resources> shared)
   : system_(system), shared_(std::move(shared)), plan_(std::make_shared<core::plan>()),
-    log_(read_log_settings(caf::content(system.config()))) {
+    log_(read_log_settings(caf::content(system.config()))), inspector_(system) {
   plan_->config = std::move(cfg);
   plan_->make_store = std::move(make_store);
   settings_error_ = read_settings(caf::content(system.config()), plan_->config);
@@ -116,9 +116,11 @@ caf::error source_impl::start() {
   std::lock_guard guard{lifecycle_};
   if (running_)
     return caf::make_error(errc::wrong_state, "the event source runs already");
-  auto err = begin();
-  if (err)
+  auto err = inspector_.open(*this, plan_->config, log_);
+  if (!err && (err = begin()))
     take_down();
+  if (err)
+    inspector_.close();
   else
     board_->started();
   running_ = !err;
@@ -133,7 +135,8 @@ void source_impl::stop() {
   self->request(source_, caf::infinite, stop_atom_v)
     .receive([] {},
              [this](const caf::error& reason) { log_.error("stopping: " + to_string(reason)); });
-  board_->stopped(); // before the metrics are copied for the last time
+  inspector_.close(); // a stop that takes long can be looked into
+  board_->stopped();  // before the metrics are copied for the last time
   take_down();
 }
 
@@ -268,8 +271,10 @@ void source_impl::make_services() {
   services_->totals = board_->new_totals(services_->budget);
   services_->partitions = partitions_;
   std::vector<std::string> names;
-  for (auto& stage : plan_->stages)
+  for (auto& stage : plan_->stages) {
     names.push_back(stage->name());
+    stage->hold_back({}); // an inspector's pauses end with the run they were meant for
+  }
   services_->stage_meters = board_->new_stages(std::move(names));
   for (auto& each : *services_->stage_meters)
     each.timed = metrics_ || history_;
@@ -340,9 +345,12 @@ caf::error source_impl::spawn_actors() {
                                                                      committer_);
   }
   for (uint32_t index = 0; index < plan_->stages.size(); ++index)
-    if (plan_->stages[index]->kind() == processor_kind::batch)
-      services_->stages[index].batcher
-        = system_.spawn<caf::stateful_actor<batcher_actor_state>>(services_.get(), index, source_);
+    if (plan_->stages[index]->kind() == processor_kind::batch) {
+      auto batcher = system_.spawn<caf::stateful_actor<batcher_actor_state>>(services_.get(), index,
+                                                                             source_);
+      std::lock_guard guard{limits_};
+      services_->stages[index].batcher = std::move(batcher);
+    }
   spawn_observer();
   if (plan_->config.exactly_once)
     if (auto err = make_chain())

@@ -4,6 +4,8 @@
 #pragma once
 
 #include "actors/delivery_router.hpp"
+#include "actors/inspected.hpp"
+#include "actors/inspector_link.hpp"
 #include "actors/poller.hpp"
 #include "actors/restorer.hpp"
 #include "actors/services.hpp"
@@ -20,7 +22,7 @@ class cluster;
 
 namespace keyloom::actors {
 
-class source_impl final : public detail::source {
+class source_impl final : public detail::source, public inspected {
 public:
   source_impl(caf::actor_system& system, source_config cfg, detail::store_factory make_store,
               std::shared_ptr<detail::resources> shared);
@@ -44,7 +46,18 @@ public:
   void full_state(std::function<void(source_state)> then) override;
   caf::expected<std::shared_ptr<const core::plan>> definition() const override;
 
+  // -- inspected ---------------------------------------------------------------------------------
+  std::string group() const override;
+  std::string reads() const override;
+  caf::error pause(const inspector_target& what) override;
+  caf::error resume(const inspector_target& what) override;
+  caf::expected<stage_limits> change_limits(const std::string& stage,
+                                            const limit_change& to) override;
+  caf::error trace(const trace_order& what) override;
+
 private:
+  caf::expected<uint32_t> stage_named(const std::string& name) const;
+  void hold_back(uint32_t stage, detail::pauses what);
   caf::error begin();
   caf::error check_handler_actors() const;
   caf::error check_cluster();
@@ -68,9 +81,10 @@ private:
   log::logger log_;
   std::shared_ptr<source_board> board_ = std::make_shared<source_board>();
 
-  std::mutex lifecycle_;   // start, stop: one at a time
-  bool running_ = false;   // guarded by lifecycle_
-  int32_t partitions_ = 0; ///< of all topics, as found at start
+  std::mutex lifecycle_;     // start, stop: one at a time
+  inspector_link inspector_; // guarded by lifecycle_
+  bool running_ = false;     // guarded by lifecycle_
+  int32_t partitions_ = 0;   ///< of all topics, as found at start
 
   mutable std::mutex limits_; // set_limits, interject, state, and whoever changes services_ or
                               // source_

@@ -116,6 +116,8 @@ void add_services(const services& from, source_state& to) {
       auto& options = static_cast<const detail::batcher_base&>(*each).options();
       batcher->max_batch_size = options.max_batch_size;
       batcher->max_concurrent_batches = options.max_concurrent_batches;
+      if (auto held = each->held_back())
+        batcher->paused = held->stage;
       ++batcher;
       continue;
     }
@@ -124,6 +126,10 @@ void add_services(const services& from, source_state& to) {
     stage->kind = each->kind();
     stage->mode = each->mode();
     stage->limits = each->limits();
+    if (auto held = each->held_back()) {
+      stage->paused = held->stage;
+      stage->paused_keys.assign(held->keys.begin(), held->keys.end());
+    }
     ++stage;
   }
 }

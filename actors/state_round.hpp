@@ -42,7 +42,7 @@ private:
   std::map<kafka::topic_partition, core::partition_view> views_;
 };
 
-/// What it reads: the topic, several with commas between them, or a pattern.
+/// What a source reads, for people: its topic, several with commas between them, or the pattern.
 std::string topics_of(const source_config& cfg);
 
 /// Fills in what the services know: limits, threads, budget.

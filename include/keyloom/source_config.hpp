@@ -145,6 +145,12 @@ struct source_config {
   /// Numbers about the source are kept in CAF's metrics registry, which CAF's own Prometheus port
   /// and /metrics serve.
   bool metrics = true;
+  /// Where the process can be looked into while it runs (inspector.hpp): a TCP port, 0: any that is
+  /// free, which the log tells. Not set: nowhere.
+  std::optional<uint16_t> inspect_port = std::nullopt;
+
+  /// The address it listens on. Whoever reaches that port can act on the process.
+  std::string inspect_address = "127.0.0.1";
 
   /// How long `start` waits for a broker to answer.
   std::chrono::milliseconds connect_timeout{30000};

@@ -58,6 +58,7 @@ struct partition_state {
   uint64_t restored_entries = 0;
   uint64_t restored_bytes = 0;
   uint64_t restore_left = 0; ///< offsets of the change log that are left
+  bool traced = false;       ///< an inspector lets each of its events be logged
   // By `full_state` only:
   std::optional<event_state> oldest = {};       ///< the oldest record not out
   std::optional<event_state> interjection = {}; ///< the one under way for longest
@@ -80,6 +81,8 @@ struct stage_state {
   processor_kind kind = processor_kind::blocking;
   stage_mode mode = stage_mode::by_key;
   stage_limits limits = {}; ///< the present ones
+  bool paused = false;      ///< by an inspector
+  std::vector<std::string> paused_keys = {};
 };
 
 /// One batcher over all partitions.
@@ -99,6 +102,7 @@ struct batcher_state {
   // As defined (batcher_options).
   uint32_t max_batch_size = 0;
   uint32_t max_concurrent_batches = 0;
+  bool paused = false; ///< by an inspector
 };
 
 /// A key that has something in flight, by its oldest event.

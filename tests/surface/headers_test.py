@@ -16,7 +16,7 @@ OPT_IN = {
     r"/google/protobuf/": {"keyloom/codec/protobuf.hpp"},
     r"/boost/": {"keyloom/asio.hpp"},
     r"/caf/(io/|json_|scheduled_actor\.|stateful_actor\.|typed_actor\.|event_based_actor\.|all\.)":
-        {"keyloom/handler_actor.hpp"},
+        {"keyloom/handler_actor.hpp", "keyloom/inspector.hpp"},
 }
 FORBIDDEN = r"rdkafka|/spdlog/|/fmt/"
 
