@@ -3,10 +3,12 @@
 // a sub-command, write its add_x and name it in `commands`.
 #include "tools/broker.hpp"
 #include "tools/demo.hpp"
+#include "tools/inspect.hpp"
 #include "tools/load.hpp"
 #include "tools/offsets.hpp"
 #include "tools/redrive.hpp"
 #include "tools/report.hpp"
+#include "tools/top.hpp"
 #include "tools/verify.hpp"
 #include "tools/work.hpp"
 
@@ -325,6 +327,9 @@ runner add_work(CLI::App& app) {
                        "(http.address of the file: elsewhere)");
   app.add_flag("--until-end", o->until_end,
                "end when the group has committed what was the topic's end at the start");
+  add_number<uint16_t>(app, "--inspect-port", o->inspect_port, 0, 65535,
+                       "where keyloom inspect and keyloom top look into it, on this machine; 0: a "
+                       "free port, which the log tells; default that of the file, or nowhere");
   add_common(app, o->common, {});
   app.footer("example: keyloom work --topic t --group g --out t2 --processor blocking --delay-ms 5 "
              "--concurrency 100 --until-end");
@@ -335,6 +340,90 @@ runner add_work(CLI::App& app) {
             "--on-error dead-letter needs --dlq, the topic for them");
   });
   return [o] { return run_work(*o); };
+}
+
+/// HOST:PORT of a process that can be looked into.
+void add_place(CLI::App& app, inspector_place& into) {
+  app
+    .add_option_function<std::string>(
+      "HOST:PORT",
+      [&into](const std::string& text) {
+        auto colon = text.rfind(':');
+        into.host = text.substr(0, colon);
+        into.port = static_cast<uint16_t>(std::stoul(text.substr(colon + 1)));
+      },
+      "where the process listens: its --inspect-port, or keyloom.inspect.port")
+    ->check([](const std::string& text) {
+      auto colon = text.rfind(':');
+      if (colon == std::string::npos || colon == 0)
+        return "'" + text + "' is not of the form HOST:PORT";
+      return check_number<uint16_t>(text.substr(colon + 1), 1, 65535);
+    })
+    ->required();
+  app
+    .add_option_function<int64_t>(
+      "--timeout", [&into](int64_t s) { into.timeout = std::chrono::seconds{s}; },
+      "how long to wait for an answer, in seconds; default 30")
+    ->check([](const std::string& text) { return check_number<int64_t>(text, 1, 3600); })
+    ->type_name("S");
+}
+
+/// Acting on what is looked into; one thing a call.
+void add_actions(CLI::App& app, inspect_options& o) {
+  auto* pause = add_text(app, "--pause", o.pause, "STAGE", "begin no new calls of this stage");
+  auto* resume = add_text(app, "--resume", o.resume, "STAGE", "begin calls of it again");
+  app.add_option("--key", o.key, "of --pause and --resume: this key alone")->type_name("KEY");
+  auto* limit = add_text(app, "--limit", o.limit, "STAGE", "change the limits of this stage");
+  auto* concurrency = add_number<uint32_t>(app, "--concurrency", o.to.concurrency, 1, 100'000,
+                                           "of --limit: calls at once");
+  add_number<uint32_t>(app, "--waiting", o.to.waiting_per_worker, 1, 1'000'000,
+                       "of --limit: jobs that may wait for each of them");
+  add_number<uint32_t>(app, "--keys", o.to.concurrent_keys, 1, 100'000'000,
+                       "of --limit: keys that may have jobs");
+  auto* trace = add_number<int32_t>(app, "--trace", o.trace, 0, 1'000'000,
+                                    "a line in the process's log for each event of this partition");
+  auto* no_trace = add_number<int32_t>(app, "--no-trace", o.no_trace, 0, 1'000'000,
+                                       "no such lines any more");
+  add_text(app, "--source", o.source, "GROUP", "which source, where the process has several");
+  add_text(app, "--topic", o.topic, "T",
+           "of --trace and --no-trace, where the source reads several");
+  concurrency->needs(limit);
+  pause->excludes(resume, limit, trace, no_trace);
+  resume->excludes(limit, trace, no_trace);
+  limit->excludes(trace, no_trace);
+  trace->excludes(no_trace);
+}
+
+runner add_inspect(CLI::App& app) {
+  auto o = std::make_shared<inspect_options>();
+  add_place(app, o->place);
+  add_actions(app, *o);
+  app.add_flag("--json", o->json, "report as one JSON object on stdout");
+  app.footer(
+    "One picture of a running process: what stands still first, then partitions, stages, and the "
+    "keys that are in flight\nfor longest. With --pause and its like it acts instead. Exit 3 when "
+    "nothing answers there.\n"
+    "example: keyloom inspect 127.0.0.1:4242\n"
+    "         keyloom inspect 127.0.0.1:4242 --pause call --key k000007");
+  app.callback([o] {
+    require(o->key.empty() || !o->pause.empty() || !o->resume.empty(),
+            "--key needs --pause or --resume");
+    auto changes = o->to.concurrency || o->to.waiting_per_worker || o->to.concurrent_keys;
+    require(o->limit.empty() || changes, "--limit needs --concurrency, --waiting or --keys");
+    require(!changes || !o->limit.empty(), "--waiting and --keys need --limit");
+  });
+  return [o] { return run_inspect(*o); };
+}
+
+runner add_top(CLI::App& app) {
+  auto o = std::make_shared<top_options>();
+  add_place(app, o->place);
+  app.footer(
+    "A live table of a running process, what stands still first. Keys: arrows choose a line, "
+    "Enter looks into it, Backspace\ngoes back, s sorts, q ends. It tries again when the "
+    "process is away.\n"
+    "example: keyloom top 127.0.0.1:4242");
+  return [o] { return run_top(*o); };
 }
 
 struct command {
@@ -349,6 +438,8 @@ constexpr command commands[] = {
   {"work", "the reference worker: read a topic, do work, commit in order", add_work},
   {"verify", "compare a worker's output with its input", add_verify},
   {"offsets", "how far a group has come", add_offsets},
+  {"inspect", "one picture of a running process, or an action on it", add_inspect},
+  {"top", "a live table of a running process", add_top},
   {"redrive", "dead letters back into a topic", add_redrive},
   {"broker", "an embedded broker in the foreground", add_broker},
 };

@@ -27,7 +27,7 @@ std::string for_people(const nlohmann::ordered_json& value) {
 int exit_code(const caf::error& err) {
   if (!err)
     return exit_ok;
-  if (err == errc::broker_unreachable)
+  if (err == errc::broker_unreachable || err == errc::no_inspector)
     return exit_unreachable;
   return err == errc::bad_config ? exit_usage : exit_failed;
 }

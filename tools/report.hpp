@@ -18,7 +18,7 @@ enum exit_codes : int {
   exit_ok = 0,          ///< what the sub-command claims holds
   exit_failed = 1,      ///< it does not, or the work could not be done
   exit_usage = 2,       ///< an option or a property that cannot work
-  exit_unreachable = 3, ///< no broker answered within --timeout
+  exit_unreachable = 3, ///< no broker, or no inspector, answered within --timeout
 };
 
 /// The exit code for an error that ends a sub-command.

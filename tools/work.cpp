@@ -146,6 +146,8 @@ caf::expected<source_config> make_config(const cluster_access& access,
     cfg.http_port = *options.http_port;
   cfg.topics.clear();
   cfg.pattern.clear();
+  if (options.inspect_port)
+    cfg.inspect_port = options.inspect_port;
   if (!options.output_order.empty())
     cfg.output_order = options.output_order == "by_key"     ? output_order::by_key
                        : options.output_order == "by_event" ? output_order::by_event

@@ -36,6 +36,7 @@ struct work_options {
   std::string state; ///< change log of the counts per key; empty: nothing is counted
   std::optional<uint32_t> http_port; ///< none: what the file says, or no HTTP server
   bool until_end = false;
+  std::optional<uint16_t> inspect_port; ///< 0: any that is free; not set: as the file says
 };
 
 /// Works until a signal, or with `until_end` until the group has committed what was the end at the

@@ -5,7 +5,7 @@ build_packages=(
   g++ cmake ninja-build make patch dpkg-dev git ca-certificates xz-utils
   libssl-dev zlib1g-dev libzstd-dev
   nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libcpp-httplib-dev libjs-chart.js libsqlite3-dev libgoogle-perftools-dev
-  libsimdjson-dev
+  libsimdjson-dev libncurses-dev
 )
 # What the tests add; a real Kafka needs Maven and Java besides, see kafka.sh.
 test_packages=(

@@ -1,0 +1,140 @@
+// The pages behind a line of the overview.
+#include "runtime/core/shown_key.hpp"
+#include "tools/progress.hpp"
+#include "tools/top_text.hpp"
+#include "tools/top_view.hpp"
+
+#include <algorithm>
+
+namespace keyloom::tools {
+
+namespace {
+
+constexpr size_t label_width = 22;
+
+std::string field(const std::string& name, const std::string& value) {
+  return table_line({{name, label_width, true}, {value, 0, true}});
+}
+
+std::string number(uint64_t value) {
+  return with_commas(value);
+}
+
+} // namespace
+
+void top_view::add_page_of(std::vector<row>& to, const subject& what) const {
+  if (what.source >= seen_.sources.size()) {
+    to.push_back({{"its source is gone; Backspace goes back", emphasis::alert}, {}});
+    return;
+  }
+  switch (what.what) {
+    case subject::kind::partition:
+      return add_partition_page(to, what);
+    case subject::kind::stage:
+      return add_stage_page(to, what);
+    case subject::kind::key:
+      return add_key_page(to, what);
+  }
+}
+
+void top_view::add_partition_page(std::vector<row>& to, const subject& what) const {
+  auto& all = seen_.sources[what.source].partitions;
+  auto name = what.topic + "/" + std::to_string(what.partition);
+  to.push_back({{"PARTITION " + name, emphasis::heading}, {}});
+  auto it = std::ranges::find_if(all, [&what](auto& each) {
+    return each.topic == what.topic && each.partition == what.partition;
+  });
+  if (it == all.end()) {
+    to.push_back({{"  is not assigned to this process any more", emphasis::alert}, {}});
+    return;
+  }
+  auto add = [&to](const std::string& label, const std::string& value) {
+    if (!value.empty())
+      to.push_back({{field(label, value), emphasis::plain}, {}});
+  };
+  add("state", to_string(it->lifecycle) + (it->traced ? ", traced to the log" : ""));
+  add("error", it->error);
+  add("oldest event", it->oldest
+                        ? to_string(*it->oldest) + "; in flight for " + shown_time(it->oldest->age)
+                        : "none: all are out");
+  add("interjection", it->interjection ? to_string(*it->interjection) : "");
+  add("committed", shown_number(it->committed));
+  add("lowest not out", shown_number(it->reached));
+  add("position", shown_number(it->position));
+  add("end", shown_number(it->end));
+  add("lag", shown_number(it->lag));
+  add("in flight", number(it->in_flight));
+  add("held", shown_bytes(it->held_bytes));
+  if (it->restored_entries + it->restore_left > 0)
+    add("restored",
+        number(it->restored_entries) + " entries, " + number(it->restore_left) + " offsets left");
+  to.push_back({{"", emphasis::plain}, {}});
+  add_keys(to, what.source, what);
+}
+
+void top_view::add_stage_page(std::vector<row>& to, const subject& what) const {
+  auto& source = seen_.sources[what.source];
+  auto add = [&to](const std::string& label, const std::string& value) {
+    if (!value.empty())
+      to.push_back({{field(label, value), emphasis::plain}, {}});
+  };
+  to.push_back({{"STAGE " + what.stage, emphasis::heading}, {}});
+  if (auto it = std::ranges::find(source.stages, what.stage, &stage_state::name);
+      it != source.stages.end()) {
+    add("paused", it->paused ? "yes, by an inspector" : "");
+    for (auto& each : it->paused_keys)
+      add("paused key", core::shown_key(each));
+    add("kind, mode", to_string(it->kind) + ", " + to_string(it->mode));
+    add("limits", number(it->limits.concurrency) + " at once, "
+                    + number(it->limits.waiting_per_worker) + " waiting for each, "
+                    + number(it->limits.concurrent_keys) + " keys");
+    add("running", number(it->running));
+    add("waiting", number(it->waiting));
+    add("keys", number(it->keys));
+    add("parked", number(it->parked));
+    add("retries", number(it->retries));
+    add("timed out", number(it->timed_out));
+    add("late answers", number(it->late_answers));
+    if (it->actors_made > 0)
+      add("handler actors", number(it->actors_alive) + " alive, " + number(it->actors_made)
+                              + " made, " + number(it->actors_evicted) + " evicted");
+  } else if (auto batcher = std::ranges::find(source.batchers, what.stage, &batcher_state::name);
+             batcher != source.batchers.end()) {
+    add("paused", batcher->paused ? "yes, by an inspector" : "");
+    add("limits", number(batcher->max_concurrent_batches) + " batches at once, "
+                    + number(batcher->max_batch_size) + " items each");
+    add("batches running", number(batcher->running));
+    add("items waiting", number(batcher->waiting_items));
+    add("batches so far", number(batcher->batches) + ", with " + number(batcher->items)
+                            + " items; the largest had " + number(batcher->largest));
+    add("parked", number(batcher->parked));
+    add("retries", number(batcher->retries));
+  }
+  to.push_back({{"", emphasis::plain}, {}});
+  add_keys(to, what.source, what);
+}
+
+void top_view::add_key_page(std::vector<row>& to, const subject& what) const {
+  auto& keys = seen_.sources[what.source].keys;
+  to.push_back(
+    {{"KEY " + (what.key ? core::shown_key(*what.key) : std::string{"none"}), emphasis::heading},
+     {}});
+  auto it = std::ranges::find_if(keys,
+                                 [&](auto& each) { return about(each, what.source) == what; });
+  if (it == keys.end()) {
+    to.push_back({{"  is not among the keys in flight for longest any more", emphasis::plain}, {}});
+    return;
+  }
+  auto add = [&to](const std::string& label, const std::string& value) {
+    to.push_back({{field(label, value), emphasis::plain}, {}});
+  };
+  auto& ev = it->oldest;
+  add("in flight for", shown_time(ev.age));
+  add("stage", ev.stage.empty() ? "none" : ev.stage);
+  add("waits for", ev.waits_for);
+  add("partition", it->topic + "/" + std::to_string(it->partition));
+  add("offset", ev.offset >= 0 ? std::to_string(ev.offset) : "none: an interjection");
+  add("jobs of the key", number(it->jobs));
+}
+
+} // namespace keyloom::tools
