@@ -191,6 +191,7 @@ caf::behavior partition_actor_state::make_behavior() {
     [this](const partition_restored& news) {
       log_end_ = news.position;
       core_.restored();
+      tell_restored();
       tell(*self_, args_.source, partition_restored{news.where, news.position, args_.epoch});
     },
     [this](progress_atom) { return core_.reached(); },
@@ -355,6 +356,12 @@ transaction_cut partition_actor_state::cut(bool bare) {
   result.content = std::move(content);
   result.log_end = log_end_;
   return result;
+}
+
+void partition_actor_state::tell_restored() {
+  auto done = args_.meter->how_far_restored(now());
+  if (done.entries > 0 && !core_.stopped())
+    args_.shared->log->info("restored " + name_of(args_.start.where) + ": " + to_string(done));
 }
 
 void partition_actor_state::credit_returned() {

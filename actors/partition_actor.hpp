@@ -80,6 +80,7 @@ private:
   void drop_held();
   void send_pending();
   transaction_cut cut(bool bare);
+  void tell_restored();
   void after_message();
   void send_to_async();
   void arm_tick();

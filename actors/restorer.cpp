@@ -2,9 +2,8 @@
 
 #include "actors/partition_names.hpp"
 #include "actors/send.hpp"
+#include "actors/start_finder.hpp"
 #include "runtime/core/state_gap.hpp"
-
-#include <cmath>
 
 namespace keyloom::actors {
 
@@ -13,15 +12,16 @@ namespace {
 /// Batches of a partition that its actor has not applied yet.
 constexpr int most_batches = 16;
 
-std::string told(const kafka::change_log_reader::progress& x) {
-  return std::to_string(x.records) + " entries, " + std::to_string(x.bytes >> 10) + " KiB, in "
-         + std::to_string(std::llround(x.seconds * 1000)) + " ms";
-}
+/// While it takes longer, the log says so often how far it is.
+constexpr std::chrono::seconds log_interval{5};
+
+using clock = std::chrono::steady_clock;
 
 kafka::change_log_reader::config reader_config(const services& shared) {
   auto& cfg = shared.source->config;
   kafka::change_log_reader::config result{cfg.brokers, cfg.kafka, cfg.group, cfg.topic,
                                           cfg.change_log};
+  result.timeout = std::max(result.timeout, start_finder::limit_for(cfg));
   result.log = [log = shared.log](int level, const std::string& text) { log->kafka(level, text); };
   return result;
 }
@@ -62,8 +62,17 @@ std::optional<restorer::target> restorer::find(int32_t partition) {
 
 void restorer::found(int32_t partition, const kafka::change_log_reader::start& begin) {
   std::lock_guard guard{mutex_};
-  if (auto it = targets_.find(partition); it != targets_.end())
-    it->second.begin = begin;
+  auto it = targets_.find(partition);
+  if (it == targets_.end())
+    return;
+  auto& to = it->second;
+  to.begin = begin;
+  to.told = clock::now();
+  to.meter->restored_up_to = begin.log.low;
+  to.meter->restore_end = begin.log.high;
+  if (auto count = begin.log.high - begin.log.low; count > 0)
+    shared_.log->info("restoring " + name_of(to.start.where) + " from " + std::to_string(count)
+                      + " offsets of change log " + shared_.source->config.change_log);
 }
 
 /// Empty, or why what was restored does not belong to what the group has committed.
@@ -95,31 +104,23 @@ void restorer::entries(int32_t partition, core::record_batch_ptr batch) {
   }
 }
 
-void restorer::note(const target& to, const progress& how_far) {
-  to.meter->restored_entries = how_far.records;
-  to.meter->restored_bytes = how_far.bytes;
-  to.meter->to_restore = how_far.remaining;
-}
-
-void restorer::progressed(int32_t partition, const progress& how_far) {
-  if (auto to = find(partition)) {
-    note(*to, how_far);
-    shared_.log->info(log::component::restorer, "restoring " + name_of(to->start.where) + ": "
-                                                  + told(how_far) + ", up to "
-                                                  + std::to_string(how_far.remaining) + " to come");
-  }
+void restorer::progressed(int32_t partition, const progress&) {
+  std::lock_guard guard{mutex_};
+  auto it = targets_.find(partition);
+  if (it == targets_.end() || clock::now() - it->second.told < log_interval)
+    return;
+  it->second.told = clock::now();
+  shared_.log->info(log::component::restorer,
+                    "restoring " + name_of(it->second.start.where) + ": "
+                      + to_string(it->second.meter->how_far_restored(clock::now())));
 }
 
 void restorer::restored(int32_t partition, const progress& how_far, int64_t position) {
   if (auto to = find(partition)) {
-    note(*to, how_far);
     if (auto problem = check(*to, how_far.records)) {
       failed(partition, problem);
       return;
     }
-    if (how_far.records > 0)
-      shared_.log->info(log::component::restorer,
-                        "restored " + name_of(to->start.where) + ": " + told(how_far));
     post(to->partition, partition_restored{to->start.where, position});
   }
 }

@@ -22,7 +22,9 @@ public:
     partition_start start;
     caf::actor partition;
     std::shared_ptr<core::partition_meter> meter;
-    kafka::change_log_reader::start begin = {}; ///< set by the restorer
+    // Set by the restorer.
+    kafka::change_log_reader::start begin = {};
+    std::chrono::steady_clock::time_point told = {}; ///< how far it is
   };
   void restore(const std::vector<target>& partitions);
 
@@ -39,7 +41,6 @@ private:
   void failed(int32_t partition, const caf::error& reason) override;
   bool has_room(int32_t partition) override;
   std::optional<target> find(int32_t partition);
-  void note(const target& to, const progress& how_far);
   caf::error check(const target& to, uint64_t entries) const;
 
   services& shared_;

@@ -221,9 +221,7 @@ partition_state source_board::partition_snapshot(const row& from,
     result.held_bytes = static_cast<uint64_t>(std::max<int64_t>(meter.account->held(), 0));
   result.oldest_age = time_since(meter.oldest_since, now);
   result.traced = meter.traced;
-  result.restored_entries = meter.restored_entries;
-  result.restored_bytes = meter.restored_bytes;
-  result.restore_left = static_cast<uint64_t>(std::max<int64_t>(meter.to_restore, 0));
+  meter.show_store(result, now);
   return result;
 }
 

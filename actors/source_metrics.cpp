@@ -120,9 +120,9 @@ std::array<int64_t, std::size(partition_table)> gauge_values(const partition_sta
           static_cast<int64_t>(of.in_flight),
           static_cast<int64_t>(of.held_bytes),
           std::max<int64_t>(of.committed, 0),
-          static_cast<int64_t>(of.restore_left),
-          static_cast<int64_t>(of.restored_entries),
-          static_cast<int64_t>(of.restored_bytes)};
+          std::max<int64_t>(of.restore.remaining, 0),
+          static_cast<int64_t>(of.restore.entries),
+          static_cast<int64_t>(of.restore.bytes)};
 }
 
 /// As the text format wants it, which CAF leaves to us.

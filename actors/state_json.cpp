@@ -2,6 +2,8 @@
 
 #include "runtime/core/health.hpp"
 
+#include <keyloom/inspector.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -40,11 +42,18 @@ json to_value(const partition_state& x) {
               {"in_flight", x.in_flight},
               {"held_bytes", x.held_bytes},
               {"oldest_age_ms", x.oldest_age.count()},
-              {"restored_entries", x.restored_entries},
-              {"restored_bytes", x.restored_bytes},
-              {"restore_left", x.restore_left},
               {"error", x.error},
-              {"stall", x.stall}};
+              {"stall", x.stall},
+              {"traced", x.traced}};
+  if (auto& done = x.restore; done.seconds > 0)
+    result["restore"] = {{"entries", done.entries},
+                         {"bytes", done.bytes},
+                         {"seconds", done.seconds},
+                         {"remaining", done.remaining}};
+  if (x.store_size)
+    result["store_size"] = *x.store_size;
+  if (x.store_digest)
+    result["store_digest"] = *x.store_digest;
   if (x.oldest)
     result["oldest"] = to_value(*x.oldest);
   if (x.interjection)
@@ -56,6 +65,11 @@ json to_value(const stage_state& x) {
   return {{"name", x.name},
           {"kind", to_string(x.kind)},
           {"mode", to_string(x.mode)},
+          {"paused", x.paused},
+          {"paused_keys", x.paused_keys},
+          {"concurrency", x.limits.concurrency},
+          {"waiting_per_worker", x.limits.waiting_per_worker},
+          {"concurrent_keys", x.limits.concurrent_keys},
           {"running", x.running},
           {"waiting", x.waiting},
           {"keys", x.keys},
@@ -69,9 +83,20 @@ json to_value(const stage_state& x) {
 }
 
 json to_value(const batcher_state& x) {
-  return {{"name", x.name},       {"running", x.running}, {"waiting_items", x.waiting_items},
-          {"sets", x.sets},       {"batches", x.batches}, {"items", x.items},
-          {"largest", x.largest}, {"retries", x.retries}, {"parked", x.parked}};
+  return {{"name", x.name},
+          {"paused", x.paused},
+          {"max_batch_size", x.max_batch_size},
+          {"max_concurrent_batches", x.max_concurrent_batches},
+          {"running", x.running},
+          {"waiting_items", x.waiting_items},
+          {"sets", x.sets},
+          {"batches", x.batches},
+          {"items", x.items},
+          {"largest", x.largest},
+          {"retries", x.retries},
+          {"parked", x.parked},
+          {"actors_made", x.actors_made},
+          {"actors_alive", x.actors_alive}};
 }
 
 json to_value(const key_state& x) {
@@ -91,6 +116,15 @@ json to_value(const source_history::sample& x) {
     result["stages"].push_back(
       {{"calls_per_s", each.calls_per_s}, {"p50_ms", each.p50_ms}, {"p99_ms", each.p99_ms}});
   return result;
+}
+
+json to_value(const commit_state& x) {
+  return {{"kind", x.exactly_once ? "exactly once" : "at least once"},
+          {"since_last_ms", x.since_last.count()},
+          {"took_ms", static_cast<double>(x.took.count()) / 1000},
+          {"pending", x.pending},
+          {"open_transactions", x.open_transactions},
+          {"aborts", x.aborts}};
 }
 
 json to_value(const seen_source& from);
@@ -113,34 +147,9 @@ source_history::stage_sample rates_of(const seen_source& from, const std::string
 }
 
 json to_value(const seen_source& from) {
-  auto& x = from.state;
-  json result{{"group", x.group},
-              {"topic", x.topic},
-              {"running", x.running},
-              {"joined", x.joined},
-              {"not_ready", core::reasons_not_ready(x)},
-              {"records", x.records},
-              {"out", x.out},
-              {"already_out", x.already_out},
-              {"skipped", x.skipped},
-              {"dead_lettered", x.dead_lettered},
-              {"retries", x.retries},
-              {"parked", x.parked},
-              {"forwarded", x.forwarded},
-              {"commits", x.commits},
-              {"interjections", x.interjections},
-              {"interjections_open", x.interjections_open},
-              {"budget", x.budget},
-              {"held_bytes", x.held_bytes},
-              {"exactly_once", x.commit.exactly_once},
-              {"open_transactions", x.commit.open_transactions},
-              {"partitions", to_array(x.partitions)},
-              {"stages", to_array(x.stages)},
-              {"batchers", to_array(x.batchers)},
-              {"keys", to_array(x.keys)},
-              {"errors", x.errors},
-              {"sample", to_value(from.latest)},
-              {"sample_names", from.stage_names}};
+  auto result = actors::to_value(from.state);
+  result["sample"] = to_value(from.latest);
+  result["sample_names"] = from.stage_names;
   for (auto& each : result["stages"]) {
     auto rates = rates_of(from, each["name"]);
     each["calls_per_s"] = rates.calls_per_s;
@@ -160,6 +169,40 @@ json to_value(const past_source& from) {
 }
 
 } // namespace
+
+json to_value(const source_state& x) {
+  return {{"group", x.group},
+          {"topic", x.topic},
+          {"running", x.running},
+          {"joined", x.joined},
+          {"not_ready", core::reasons_not_ready(x)},
+          {"records", x.records},
+          {"out", x.out},
+          {"already_out", x.already_out},
+          {"skipped", x.skipped},
+          {"dead_lettered", x.dead_lettered},
+          {"retries", x.retries},
+          {"parked", x.parked},
+          {"forwarded", x.forwarded},
+          {"commits", x.commits},
+          {"interjections", x.interjections},
+          {"interjections_open", x.interjections_open},
+          {"partitions", to_array(x.partitions)},
+          {"stages", to_array(x.stages)},
+          {"batchers", to_array(x.batchers)},
+          {"keys", to_array(x.keys)},
+          {"committer", to_value(x.commit)},
+          {"budget", {{"limit", x.budget}, {"held", x.held_bytes}, {"held_max", x.held_bytes_max}}},
+          {"workers", {{"threads", x.workers.threads}, {"busy", x.workers.busy}}},
+          {"errors", x.errors}};
+}
+
+json to_value(const system_state& x) {
+  return {{"host", x.host},
+          {"process", x.process},
+          {"actors", x.actors},
+          {"sources", to_array(x.sources)}};
+}
 
 std::string to_json(const std::vector<seen_source>& sources) {
   auto now = std::chrono::system_clock::now().time_since_epoch();

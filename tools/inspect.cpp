@@ -1,7 +1,8 @@
 #include "tools/inspect.hpp"
 
+#include "actors/state_json.hpp"
+
 #include "tools/report.hpp"
-#include "tools/state_json.hpp"
 #include "tools/top_view.hpp"
 
 #include <iostream>
@@ -46,7 +47,7 @@ int run_inspect(const inspect_options& options) {
   if (!seen)
     return fail(seen.error());
   if (options.json)
-    print_report(to_json(*seen), true);
+    print_report(actors::to_value(*seen), true);
   else
     for (auto& line : picture(to_string(options.place), *seen))
       std::cout << line << '\n';

@@ -29,15 +29,25 @@ progress::~progress() {
   finish();
 }
 
-void progress::update(uint64_t done, uint64_t total) {
-  if (!on_terminal_)
-    return;
+/// Whether the line is to be written now.
+bool progress::due() {
   auto now = clock::now();
-  if (now < next_)
-    return;
+  if (!on_terminal_ || now < next_)
+    return false;
   next_ = now + between;
   shown_ = true;
-  auto seconds = std::chrono::duration<double>(now - started_).count();
+  return true;
+}
+
+void progress::say(const std::string& text) {
+  if (due())
+    std::cerr << wipe << text << std::flush;
+}
+
+void progress::update(uint64_t done, uint64_t total) {
+  if (!due())
+    return;
+  auto seconds = std::chrono::duration<double>(clock::now() - started_).count();
   std::cerr << wipe << what_ << ": " << with_commas(done);
   if (total > 0)
     std::cerr << " of " << with_commas(total);

@@ -23,11 +23,16 @@ public:
   /// So many records are done, of `total`; 0 when nobody knows. Cheap, but reads the clock.
   void update(uint64_t done, uint64_t total = 0);
 
+  /// Shows this instead of records for now.
+  void say(const std::string& text);
+
   /// Wipes the line, so that other text can be written.
   void finish();
 
 private:
   using clock = std::chrono::steady_clock;
+
+  bool due();
 
   std::string what_;
   bool on_terminal_;

@@ -65,9 +65,10 @@ void top_view::add_partition_page(std::vector<row>& to, const subject& what) con
   add("lag", shown_number(it->lag));
   add("in flight", number(it->in_flight));
   add("held", shown_bytes(it->held_bytes));
-  if (it->restored_entries + it->restore_left > 0)
-    add("restored",
-        number(it->restored_entries) + " entries, " + number(it->restore_left) + " offsets left");
+  if (it->restore.seconds > 0)
+    add("restored", to_string(it->restore));
+  if (it->store_size)
+    add("entries in its store", number(*it->store_size));
   to.push_back({{"", emphasis::plain}, {}});
   add_keys(to, what.source, what);
 }

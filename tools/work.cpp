@@ -166,13 +166,32 @@ caf::error prepare_topics(cluster_access& access, const work_options& options) {
   return options.out.empty() ? caf::error{} : access.ensure_topic(options.out, *partitions);
 }
 
+/// What all partitions that restore their stores have done of it; none where none does.
+std::optional<restore_state> restoring(const source_state& state) {
+  std::optional<restore_state> result;
+  for (auto& each : state.partitions) {
+    if (each.lifecycle != lifecycle::restoring)
+      continue;
+    if (!result)
+      result.emplace();
+    result->entries += each.restore.entries;
+    result->bytes += each.restore.bytes;
+    result->seconds = std::max(result->seconds, each.restore.seconds);
+    result->remaining += std::max<int64_t>(each.restore.remaining, 0);
+  }
+  return result;
+}
+
 /// Runs until a signal, the end or an error; the source is stopped afterwards.
 void work_on(work_source& worker, end_watch& ends, actors::stop_signal& stop,
              const work_options& options) {
   progress shown{"working"};
   while (!stop.wait_until(steady_clock::now() + look_interval)) {
     auto state = worker.state();
-    shown.update(state.out, options.until_end ? ends.total() : 0);
+    if (auto stores = restoring(state))
+      shown.say("restoring stores: " + to_string(*stores));
+    else
+      shown.update(state.out, options.until_end ? ends.total() : 0);
     if (cannot_go_on(state) || (options.until_end && ends.reached(state)))
       break;
   }

@@ -106,7 +106,7 @@ function drawTiles(box, s) {
   const tiles = [
     ["records in a second", count(s.sample.in_per_s)], ["records out a second", count(s.sample.out_per_s)],
     ["records out", count(s.out)], ["behind (lag)", count(lag)], ["in flight", count(flight)],
-    ["held of " + bytes(s.budget), bytes(s.held_bytes)], ["commits", count(s.commits)], ["retries", count(s.retries)],
+    ["held of " + bytes(s.budget.limit), bytes(s.budget.held)], ["commits", count(s.commits)], ["retries", count(s.retries)],
     ["dead letters", count(s.dead_lettered)], ["skipped", count(s.skipped)],
   ];
   box.replaceChildren(...tiles.map(([label, value]) => {
@@ -131,7 +131,7 @@ function lane(each, most) {
   const oldest = each.oldest_age_ms > 0 ? `, oldest ${age(each.oldest_age_ms)}` : "";
   row.append(element("div", "name", `${each.topic}/${each.partition} ${each.lifecycle}`), bars,
              element("div", "figures", `${count(each.in_flight)} in flight${lag}${oldest}`));
-  if (each.restore_left > 0) row.append(element("div", "why", `${count(each.restore_left)} of its change log are left to restore`));
+  if (each.restore?.remaining > 0) row.append(element("div", "why", `${count(each.restore.remaining)} of its change log are left to restore`));
   if (each.stall || each.error) row.append(element("div", "why", each.error || each.stall));
   return row;
 }

@@ -106,6 +106,12 @@ bool inspect(Inspector& f, event_state& x) {
 }
 
 template <class Inspector>
+bool inspect(Inspector& f, restore_state& x) {
+  return f.object(x).fields(f.field("entries", x.entries), f.field("bytes", x.bytes),
+                            f.field("seconds", x.seconds), f.field("remaining", x.remaining));
+}
+
+template <class Inspector>
 bool inspect(Inspector& f, partition_state& x) {
   return f.object(x).fields(
     f.field("topic", x.topic), f.field("partition", x.partition), f.field("lifecycle", x.lifecycle),
@@ -113,8 +119,8 @@ bool inspect(Inspector& f, partition_state& x) {
     f.field("in_flight", x.in_flight), f.field("error", x.error), f.field("stall", x.stall),
     f.field("end", x.end), f.field("reached", x.reached), f.field("lag", x.lag),
     f.field("held_bytes", x.held_bytes), f.field("oldest_age", x.oldest_age),
-    f.field("restored_entries", x.restored_entries), f.field("restored_bytes", x.restored_bytes),
-    f.field("restore_left", x.restore_left), f.field("traced", x.traced),
+    f.field("restore", x.restore), f.field("store_size", x.store_size),
+    f.field("store_digest", x.store_digest), f.field("traced", x.traced),
     f.field("oldest", x.oldest), f.field("interjection", x.interjection));
 }
 

@@ -113,12 +113,19 @@ struct partition_meter {
     false}; ///< something is out beyond `committable`: a map is worth asking for
   std::atomic<int64_t> committed{-1};
   std::atomic<int64_t> began{-1}; ///< where the assignment began; -1: at the earliest record
-  /// Batches of the change log that are on their way to the store, and the entries that came.
+  /// Batches of the change log that are on their way to the store, and what it has of them.
   std::atomic<int> restoring_batches{0};
+  std::atomic<int64_t> restore_end{-1}; ///< offset of the change log; -1: not known yet
+  std::atomic<int64_t> restored_up_to{0};
   std::atomic<uint64_t> restored_entries{0};
   std::atomic<uint64_t> restored_bytes{0};
-  std::atomic<int64_t> to_restore{0}; ///< offsets of the change log that are left
-  std::atomic<bool> sendable{false};  ///< under exactly once: something waits for a transaction
+  /// On the steady clock; 0: not yet.
+  std::atomic<std::chrono::steady_clock::rep> restore_began{0};
+  std::atomic<std::chrono::steady_clock::rep> restore_ended{0};
+  std::atomic<int64_t> store_size{-1}; ///< -1: the store does not say
+  std::atomic<uint64_t> store_digest{0};
+  std::atomic<bool> has_store_digest{false};
+  std::atomic<bool> sendable{false}; ///< under exactly once: something waits for a transaction
   /// On the steady clock, when the interjection began that is under way for longest; 0: none is.
   std::atomic<std::chrono::steady_clock::rep> interjecting_since{0};
   std::atomic<lifecycle> state{lifecycle::unassigned};
@@ -131,6 +138,28 @@ struct partition_meter {
   bool has_room(uint32_t credit, uint32_t window_limit) const {
     return in_flight + intake_size(credit) <= credit && window < window_limit
            && (account == nullptr || account->has_room());
+  }
+
+  /// What there is to show of its store.
+  void show_store(partition_state& in, std::chrono::steady_clock::time_point now) const {
+    in.restore = how_far_restored(now);
+    if (store_size >= 0)
+      in.store_size = static_cast<uint64_t>(store_size);
+    if (has_store_digest)
+      in.store_digest = store_digest;
+  }
+
+  restore_state how_far_restored(std::chrono::steady_clock::time_point now) const {
+    using clock = std::chrono::steady_clock;
+    if (restore_began == 0)
+      return {};
+    auto ended = clock::time_point{clock::duration{restore_ended}};
+    auto until = restore_ended == 0 ? now : ended;
+    auto took = until - clock::time_point{clock::duration{restore_began}};
+    return {restored_entries, restored_bytes, std::chrono::duration<double>(took).count(),
+            restore_ended != 0 ? 0
+            : restore_end < 0  ? -1
+                               : std::max<int64_t>(restore_end - restored_up_to, 0)};
   }
 };
 

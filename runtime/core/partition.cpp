@@ -454,6 +454,8 @@ void partition::settle() {
   if (!producer_full_)
     send();
   tell_account();
+  if (store_)
+    show_store();
   auto& totals = common_.totals;
   if (skipped_count_ > 0)
     totals.skipped.fetch_add(std::exchange(skipped_count_, 0), std::memory_order_relaxed);

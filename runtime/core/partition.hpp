@@ -283,6 +283,7 @@ private:
   void set_state(lifecycle next);
   void settle();
   bool make_store();
+  void show_store();
   bool has_log() const { return !common_.source->config.change_log.empty(); }
 
   std::string topic_;
@@ -317,7 +318,8 @@ private:
   bool stops_source_ = false;
   lifecycle state_ = lifecycle::active;
   std::string stop_reason_;
-  steady_time now_{}; ///< of the message being worked on
+  steady_time now_{};         ///< of the message being worked on
+  steady_time next_digest_{}; ///< of the store, for `state()`
 
   // the turn being run
   event* current_ = nullptr;

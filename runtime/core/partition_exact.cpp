@@ -4,8 +4,20 @@
 
 namespace keyloom::core {
 
+namespace {
+
+/// A store with more entries shows no digest: that looks at all of them.
+constexpr uint64_t most_digested = 10'000;
+
+/// From one digest to the next: no less, and so many times what the last one took.
+constexpr std::chrono::seconds digest_interval{1};
+constexpr int digest_share = 1000;
+
+} // namespace
+
 void partition::begin_restore() {
   set_state(lifecycle::restoring);
+  meter_.restore_began = out_.clock.now().time_since_epoch().count();
   if (!make_store())
     return;
   auto reason = store_->begin_restore();
@@ -20,8 +32,10 @@ void partition::begin_restore() {
 void partition::restore(const record_batch& entries) {
   if (state_ != lifecycle::restoring)
     return;
+  std::string room;
   for (auto& rec : entries.records()) {
-    change what{rec.key, std::nullopt, rec.type().value_or(std::string_view{}), rec.headers};
+    change what{rec.key, std::nullopt, rec.type().value_or(std::string_view{}),
+                without_type(rec.headers, room)};
     if (rec.has_value())
       what.value = rec.value;
     if (auto reason = store_->apply(what)) {
@@ -33,13 +47,40 @@ void partition::restore(const record_batch& entries) {
       return;
     }
   }
+  meter_.restored_entries += entries.records().size();
+  meter_.restored_bytes += entries.bytes();
+  meter_.restored_up_to = entries.next_offset();
 }
 
 void partition::restored() {
   if (state_ != lifecycle::restoring)
     return;
+  now_ = out_.clock.now();
+  meter_.restore_ended = now_.time_since_epoch().count();
   if (auto reason = store_->restored())
     stop(std::move(reason));
+  else
+    show_store();
+}
+
+/// For `state()`, which must not touch the store itself (I4).
+void partition::show_store() {
+  auto size = store_->size();
+  if (size)
+    meter_.store_size.store(static_cast<int64_t>(*size), std::memory_order_relaxed);
+  if (size.value_or(0) > most_digested) {
+    meter_.has_store_digest = false;
+    return;
+  }
+  if (now_ < next_digest_)
+    return;
+  auto digest = store_->digest();
+  if (digest)
+    meter_.store_digest = *digest;
+  meter_.has_store_digest = digest.has_value();
+  auto end = out_.clock.now();
+  next_digest_ = end
+                 + std::max<steady_time::duration>(digest_interval, (end - now_) * digest_share);
 }
 
 void partition::pass_over(const backlog_batch& from) {
@@ -51,6 +92,7 @@ void partition::pass_over(const backlog_batch& from) {
 const output_gate::transaction* partition::next_transaction(bool bare) {
   if (!exact_ || stopped() || given_up())
     return nullptr;
+  now_ = out_.clock.now();
   const auto* result = exact_->next(bare);
   settle();
   return result;

@@ -2,7 +2,17 @@
 
 #include "runtime/core/shown_key.hpp"
 
+#include <cmath>
+
 namespace keyloom {
+
+std::string to_string(const restore_state& x) {
+  auto result = std::to_string(x.entries) + " entries, " + std::to_string(x.bytes >> 10)
+                + " KiB, in " + std::to_string(std::llround(x.seconds * 1000)) + " ms";
+  if (x.remaining > 0)
+    result += ", up to " + std::to_string(x.remaining) + " to come";
+  return result;
+}
 
 std::string to_string(lifecycle x) {
   switch (x) {

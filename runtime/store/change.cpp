@@ -1,5 +1,7 @@
 #include <keyloom/store/change.hpp>
 
+#include <utility>
+
 namespace keyloom {
 
 std::string encode_headers(std::span<const header> headers) {
@@ -13,6 +15,28 @@ std::string encode_headers(std::span<const header> headers) {
     result += each.value.value_or("");
   }
   return result;
+}
+
+header_block without_type(header_block all, std::string& room) {
+  room.clear();
+  const auto* end = all.data(); // of the others, as far as they lie together
+  auto apart = false;
+  auto passed_type = false;
+  for (auto rest = all; !rest.empty();) {
+    const auto* begin = rest.data();
+    if (rest.take()->name == "type") {
+      passed_type = true;
+      continue;
+    }
+    if (passed_type && !std::exchange(apart, true))
+      room.assign(all.data(), end);
+    if (apart)
+      room.append(begin, rest.data());
+    end = rest.data();
+  }
+  if (apart)
+    return {room.data(), static_cast<uint32_t>(room.size())};
+  return {all.data(), static_cast<uint32_t>(end - all.data())};
 }
 
 std::vector<header> decode_headers(header_block block) {

@@ -297,7 +297,7 @@ void session::keep_entries(seat& of, std::span<core::turn_changes* const> change
     if (each.value)
       entry.value.emplace(*each.value);
     if (!each.type.empty())
-      entry.headers.insert(entry.headers.begin(), {"type", std::string{each.type}});
+      entry.headers.push_back({"type", std::string{each.type}});
     of.change_log.append(std::move(entry));
   }
 }
@@ -440,6 +440,7 @@ source_state session::state() const {
     result.partitions.push_back({source_->config.topic, number, meter.state, meter.position,
                                  meter.committed, static_cast<uint64_t>(meter.in_flight.load()),
                                  each.stop_reason});
+    meter.show_store(result.partitions.back(), now_);
   }
   for (uint32_t stage = 0; stage < source_->stages.size(); ++stage)
     if (source_->stages[stage]->kind() == processor_kind::batch)

@@ -32,6 +32,12 @@ std::vector<std::string> keys_of(const std::vector<found_record>& records) {
   return result;
 }
 
+/// Takes no entry before it is let.
+struct slow_store {
+  std::shared_future<void> gate;
+  void apply(const change&) const { gate.wait(); }
+};
+
 } // namespace
 
 TEST_CASE("I7: under exactly once each record and interjection is in once, in order, with its "
@@ -119,6 +125,14 @@ TEST_CASE("I7: a second source restores what the first had, and counts on withou
     CHECK(digest_of(*second, 0) == digests[0]);
     CHECK(digest_of(*second, 1) == digests[1]);
     CHECK(digests[0] != digests[1]);
+    for (auto& each : second->state().partitions) {
+      CHECK(each.restore.entries > 0);
+      CHECK(each.restore.bytes > 0);
+      CHECK(each.restore.seconds > 0);
+      CHECK(each.restore.remaining == 0);
+      CHECK(each.store_size == 5U);
+      CHECK(each.store_digest == digests.at(static_cast<size_t>(each.partition)));
+    }
     auto before = rig.read_committed(rig.changes).size();
     rig.send_round(100);
     REQUIRE(rig.all_committed());
@@ -126,6 +140,44 @@ TEST_CASE("I7: a second source restores what the first had, and counts on withou
     CHECK(second->state().errors.empty());
     CHECK(rig.read_committed(rig.changes).size() == before + 1000); // each one
     rig.check_counts();
+  });
+}
+
+TEST_CASE("while its store is restored a partition says how far it is") {
+  on_real_broker([](test_broker& broker) {
+    counting_rig rig{broker, 1};
+    rig.send_round(10);
+    {
+      auto first = rig.source(rig.config());
+      require_ok(first->start());
+      REQUIRE(rig.all_committed());
+      first->stop();
+    }
+    std::unique_ptr<event_source<slow_store>> second;
+    std::promise<void> goes_on; // destroyed first, so that nothing hangs when the test fails
+    second = std::make_unique<event_source<slow_store>>(rig.with.system, rig.config(),
+                                                        [gate = goes_on.get_future().share()] {
+                                                          return slow_store{gate};
+                                                        });
+    second->on_default([](context<slow_store>&, const record&) { return complete; });
+    require_ok(second->start());
+    partition_state seen;
+    REQUIRE(eventually([&] {
+      std::this_thread::yield();
+      auto state = second->state();
+      if (!state.partitions.empty())
+        seen = state.partitions.front();
+      return seen.restore.remaining > 0;
+    }));
+    CHECK(seen.lifecycle == lifecycle::restoring);
+    CHECK(seen.restore.entries == 0);
+    goes_on.set_value();
+    REQUIRE(has_active(*second, 1));
+    seen = second->state().partitions.front();
+    CHECK(seen.restore.entries >= 5);
+    CHECK(seen.restore.remaining == 0);
+    CHECK(!seen.store_size);
+    second->stop();
   });
 }
 

@@ -68,6 +68,8 @@ TEST_CASE("I2 I7: a process that is killed in the middle, and started again, rep
       CHECK(rig.committed_records() < 2 * rig.sent);
     }
     child_process last{child_arguments(rig, instance)};
+    REQUIRE(last.says("restoring " + rig.in));
+    REQUIRE(last.says("restored " + rig.in));
     REQUIRE(rig.all_committed());
     last.send(SIGTERM);
     CHECK(last.exit_code() == 0);

@@ -36,7 +36,7 @@ def wait_for_key(place):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         source = report(keyloom("inspect", place, "--json"))["sources"][0]
-        if source["keys"] and source["keys"][0]["age_ms"] >= 2000:
+        if source["keys"] and source["keys"][0]["oldest"]["age_ms"] >= 2000:
             return source
     raise AssertionError("no key hangs")
 
@@ -73,7 +73,7 @@ class Inspect(unittest.TestCase):
     def test_both_name_the_key_that_hangs_and_act(self):
         with embedded_broker() as address, hanging_worker(address) as place:
             source = wait_for_key(place)
-            key = source["keys"][0]
+            key = source["keys"][0]["oldest"]
             self.assertEqual(key["key"], "k000000")
             self.assertEqual(key["waits_for"], "a call that runs")
             stage = key["stage"]

@@ -49,16 +49,25 @@ void record_change(Store& store, change_recorder& to, Change&& what, std::string
   };
   auto encoded_headers = headers.empty() ? std::string{} : encode_headers(headers);
   header_block block{encoded_headers.data(), static_cast<uint32_t>(encoded_headers.size())};
+  // As it comes back from the log: there the type is a header.
+  std::string room;
+  auto as_restored = [&room](change each) {
+    if (each.type.empty())
+      each.type = each.headers.find("type").value_or(std::string_view{});
+    each.headers = without_type(each.headers, room);
+    return each;
+  };
   if constexpr (encodable<Store, std::remove_cvref_t<Change>>) {
     auto bytes = store.encode(what); // before `what` may be moved, and before anything happens
     apply(std::forward<Change>(what));
-    to.record(bytes.view(type, block));
+    to.record(as_restored(bytes.view(type, block)));
   } else {
     change view = what;
     if (!type.empty())
       view.type = type;
     if (!headers.empty())
       view.headers = block;
+    view = as_restored(view);
     apply(std::as_const(view));
     to.record(view);
   }

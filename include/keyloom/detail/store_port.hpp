@@ -100,6 +100,14 @@ caf::error error_of(const char* what, Function f) try {
                                                 + " threw something that is no std::exception");
 }
 
+/// What a function of a store counts; none when it throws: it is only for show.
+template <class Function>
+std::optional<uint64_t> number_of(Function f) try {
+  return static_cast<uint64_t>(f());
+} catch (...) {
+  return std::nullopt;
+}
+
 template <class Store>
 class store_adapter final : public store_port {
 public:
@@ -133,14 +141,14 @@ public:
 
   std::optional<uint64_t> size() const override {
     if constexpr (requires(const Store& store) { static_cast<uint64_t>(store.size()); })
-      return static_cast<uint64_t>(std::as_const(*store_).size());
+      return number_of([this] { return std::as_const(*store_).size(); });
     else
       return std::nullopt;
   }
 
   std::optional<uint64_t> digest() const override {
     if constexpr (requires(const Store& store) { static_cast<uint64_t>(store.digest()); })
-      return static_cast<uint64_t>(std::as_const(*store_).digest());
+      return number_of([this] { return std::as_const(*store_).digest(); });
     else
       return std::nullopt;
   }

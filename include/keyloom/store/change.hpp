@@ -23,6 +23,9 @@ struct change {
 /// Headers as a `header_block` reads them. No header may have more than 4 GiB.
 std::string encode_headers(std::span<const header> headers);
 
+/// Those that are not named `type`. They lie in `room` where they do not lie together.
+header_block without_type(header_block all, std::string& room);
+
 /// The headers of a block, which it need not outlive.
 std::vector<header> decode_headers(header_block block);
 

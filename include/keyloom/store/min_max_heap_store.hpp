@@ -2,12 +2,15 @@
 // once, and any is changed or erased by its key. Keys break ties, so a restored store has the same
 // ends. keyed_store.hpp says how stores are changed.
 //
-// Two binary heaps over the same entries, which know their places in both. A change takes
-// logarithmic time; the ends, and a look-up by key, constant.
+// A min-max heap (Atkinson et al. 1986) over the entries, which know their places: on its even
+// levels none below is less, on its odd ones none below is greater. A change takes logarithmic
+// time; the ends, and a look-up by key, constant.
 #pragma once
 
 #include <keyloom/store/keyed_store.hpp>
 
+#include <algorithm>
+#include <bit>
 #include <unordered_map>
 
 namespace keyloom {
@@ -31,10 +34,10 @@ public:
 
   /// The least value and its key; none in an empty queue. In a turn this reads every key, as any
   /// change could move the end.
-  std::optional<end> min() const { return top(smallest_first); }
+  std::optional<end> min() const { return end_at(0); }
 
   /// The greatest value and its key.
-  std::optional<end> max() const { return top(greatest_first); }
+  std::optional<end> max() const { return end_at(greatest()); }
 
   /// Null when the key has no value. Reads this key alone.
   const Value* find(const Key& key) const {
@@ -59,24 +62,21 @@ public:
   }
 
 private:
-  enum side { smallest_first, greatest_first };
+  enum side { smallest, largest };
 
   struct ranked {
     Value value;
-    size_t place[2]; ///< in the heaps
+    size_t place; ///< in the heap
   };
 
   using node = std::pair<const Key, ranked>;
 
   std::optional<Value> put(Key key, Value value) {
     auto before = take(key);
-    auto last = entries_.size();
-    auto [it, is_new] = entries_.try_emplace(std::move(key),
-                                             ranked{std::move(value), {last, last}});
-    for (auto which : {smallest_first, greatest_first}) {
-      heaps_[which].push_back(&*it);
-      rise(which, last);
-    }
+    auto last = heap_.size();
+    auto [it, is_new] = entries_.try_emplace(std::move(key), ranked{std::move(value), last});
+    heap_.push_back(&*it);
+    rise(last);
     return before;
   }
 
@@ -84,15 +84,13 @@ private:
     auto it = entries_.find(key);
     if (it == entries_.end())
       return std::nullopt;
-    for (auto which : {smallest_first, greatest_first})
-      remove(which, it->second.place[which]);
+    remove(it->second.place);
     auto taken = entries_.extract(it);
     return std::move(taken.mapped().value);
   }
 
   void drop_all() {
-    for (auto& heap : heaps_)
-      heap.clear();
+    heap_.clear();
     entries_.clear();
   }
 
@@ -102,15 +100,21 @@ private:
       f(key, what.value);
   }
 
-  // -- the heaps
-  // -----------------------------------------------------------------------------------
+  // -- the heap
+  // ------------------------------------------------------------------------------------
 
-  std::optional<end> top(side which) const {
+  std::optional<end> end_at(size_t place) const {
     this->note_all();
-    if (entries_.empty())
+    if (heap_.empty())
       return std::nullopt;
-    auto& first = *heaps_[which].front();
-    return end{first.first, first.second.value};
+    return end{heap_[place]->first, heap_[place]->second.value};
+  }
+
+  /// The place of the greatest: the root's greater child, where it has any.
+  size_t greatest() const {
+    if (heap_.size() < 3)
+      return heap_.empty() ? 0 : heap_.size() - 1;
+    return above(largest, 1, 2) ? 1 : 2;
   }
 
   bool less(const node& a, const node& b) const {
@@ -119,50 +123,82 @@ private:
     return !less_(b.second.value, a.second.value) && std::less<Key>{}(a.first, b.first);
   }
 
-  /// Whether what is at `a` belongs above what is at `b`.
+  /// Whether what is at `a` belongs above what is at `b` on the levels of this side.
   bool above(side which, size_t a, size_t b) const {
-    auto& heap = heaps_[which];
-    return which == smallest_first ? less(*heap[a], *heap[b]) : less(*heap[b], *heap[a]);
+    return which == smallest ? less(*heap_[a], *heap_[b]) : less(*heap_[b], *heap_[a]);
   }
 
-  void swap(side which, size_t a, size_t b) {
-    auto& heap = heaps_[which];
-    std::swap(heap[a], heap[b]);
-    heap[a]->second.place[which] = a;
-    heap[b]->second.place[which] = b;
+  /// The side of the level that a place is on.
+  static side side_of(size_t place) {
+    return std::bit_width(place + 1) % 2 == 1 ? smallest : largest;
   }
 
-  void rise(side which, size_t place) {
-    for (; place > 0 && above(which, place, (place - 1) / 2); place = (place - 1) / 2)
-      swap(which, place, (place - 1) / 2);
+  static side other(side which) { return which == smallest ? largest : smallest; }
+
+  static size_t parent(size_t place) { return (place - 1) / 2; }
+
+  void swap(size_t a, size_t b) {
+    std::swap(heap_[a], heap_[b]);
+    heap_[a]->second.place = a;
+    heap_[b]->second.place = b;
   }
 
-  void sink(side which, size_t place) {
-    for (auto size = heaps_[which].size(); place * 2 + 1 < size;) {
-      auto child = place * 2 + 1;
-      if (child + 1 < size && above(which, child + 1, child))
-        ++child;
-      if (!above(which, child, place))
+  /// What is here may belong higher up.
+  void rise(size_t place) {
+    if (place == 0)
+      return;
+    auto which = side_of(place);
+    if (above(other(which), place, parent(place))) {
+      swap(place, parent(place));
+      place = parent(place);
+      which = other(which);
+    }
+    while (place > 2 && above(which, place, parent(parent(place)))) {
+      swap(place, parent(parent(place)));
+      place = parent(parent(place));
+    }
+  }
+
+  /// What is here may belong farther down.
+  void sink(size_t place) {
+    auto which = side_of(place);
+    while (auto next = uppermost_below(which, place)) {
+      if (!above(which, next, place))
         return;
-      swap(which, place, child);
-      place = child;
+      swap(next, place);
+      if (parent(next) == place)
+        return;
+      if (above(other(which), next, parent(next)))
+        swap(next, parent(next));
+      place = next;
     }
   }
 
-  void remove(side which, size_t place) {
-    auto& heap = heaps_[which];
-    auto last = heap.size() - 1;
-    if (place != last)
-      swap(which, place, last);
-    heap.pop_back();
-    if (place != last) {
-      sink(which, place);
-      rise(which, place); // one of the two does nothing
-    }
+  /// Among children and grandchildren of a place; 0 when it has none.
+  size_t uppermost_below(side which, size_t place) const {
+    size_t result = 0;
+    auto look = [&](size_t first, size_t count) {
+      for (auto i = first; i < std::min(first + count, heap_.size()); ++i)
+        if (result == 0 || above(which, i, result))
+          result = i;
+    };
+    look(place * 2 + 1, 2);
+    look(place * 4 + 3, 4);
+    return result;
+  }
+
+  void remove(size_t place) {
+    auto last = heap_.size() - 1;
+    swap(place, last);
+    heap_.pop_back();
+    if (place == last)
+      return;
+    rise(place);
+    sink(place); // what has come here
   }
 
   std::unordered_map<Key, ranked> entries_;
-  std::vector<node*> heaps_[2];
+  std::vector<node*> heap_;
   [[no_unique_address]] Less less_;
 };
 

@@ -3,7 +3,7 @@
 // event of a scan is held leaves before it or with it.
 #pragma once
 
-#include <keyloom/store/keyed_store.hpp>
+#include <keyloom/store/map_store.hpp>
 
 #include <map>
 
@@ -12,46 +12,37 @@ namespace keyloom {
 template <class Key, class Value, class KeyCodec = usual_codec<Key>,
           class ValueCodec = usual_codec<Value>, class Less = std::less<Key>>
 class ordered_map_store
-  : public keyed_store<ordered_map_store<Key, Value, KeyCodec, ValueCodec, Less>, Key, Value,
-                       KeyCodec, ValueCodec> {
-  using base = keyed_store<ordered_map_store, Key, Value, KeyCodec, ValueCodec>;
-  friend base;
+  : public map_store<ordered_map_store<Key, Value, KeyCodec, ValueCodec, Less>,
+                     std::map<Key, Value, Less>, KeyCodec, ValueCodec> {
+  using container = std::map<Key, Value, Less>;
+  using base = map_store<ordered_map_store, container, KeyCodec, ValueCodec>;
 
 public:
   using entry = std::pair<const Key, Value>;
 
   using base::base;
 
-  /// Null when the key has no value. Valid until its key is changed.
-  const Value* find(const Key& key) const {
-    this->note(key);
-    auto it = entries_.find(key);
-    return it == entries_.end() ? nullptr : &it->second;
-  }
-
-  bool contains(const Key& key) const { return find(key) != nullptr; }
-
   /// The first entry whose key is not less than this one; null when there is none.
   const entry* at_or_after(const Key& key) const {
     this->note_all();
-    return address(entries_.lower_bound(key));
+    return address(entries().lower_bound(key));
   }
 
   /// The last entry whose key is less than this one.
   const entry* before(const Key& key) const {
     this->note_all();
-    auto it = entries_.lower_bound(key);
-    return it == entries_.begin() ? nullptr : &*std::prev(it);
+    auto it = entries().lower_bound(key);
+    return it == entries().begin() ? nullptr : &*std::prev(it);
   }
 
   const entry* first() const {
     this->note_all();
-    return address(entries_.begin());
+    return address(entries().begin());
   }
 
   const entry* last() const {
     this->note_all();
-    return entries_.empty() ? nullptr : &*std::prev(entries_.end());
+    return entries().empty() ? nullptr : &*std::prev(entries().end());
   }
 
   /// Calls f(key, value) for all entries in order. When f returns a bool, false ends it.
@@ -59,7 +50,7 @@ public:
   void for_each(Function f) const {
     this->note_all();
     walk(
-      entries_.begin(), [](const Key&) { return true; }, f);
+      entries().begin(), [](const Key&) { return true; }, f);
   }
 
   /// For those from `from` up to, but without, `to`.
@@ -67,7 +58,8 @@ public:
   void for_each_between(const Key& from, const Key& to, Function f) const {
     this->note_all();
     walk(
-      entries_.lower_bound(from), [&](const Key& key) { return entries_.key_comp()(key, to); }, f);
+      entries().lower_bound(from), [&](const Key& key) { return entries().key_comp()(key, to); },
+      f);
   }
 
   /// For those that begin with `prefix`, where keys are strings in their usual order.
@@ -77,26 +69,20 @@ public:
   {
     this->note_all();
     walk(
-      entries_.lower_bound(std::string{prefix}),
+      entries().lower_bound(std::string{prefix}),
       [&](const Key& key) { return key.starts_with(prefix); }, f);
   }
 
-  /// In a turn this reads every key.
-  size_t size() const {
-    this->note_all();
-    return entries_.size();
-  }
-
 private:
-  using container = std::map<Key, Value, Less>;
+  using base::entries;
 
   const entry* address(typename container::const_iterator it) const {
-    return it == entries_.end() ? nullptr : &*it;
+    return it == entries().end() ? nullptr : &*it;
   }
 
   template <class Belongs, class Function>
   void walk(typename container::const_iterator at, Belongs belongs, Function& f) const {
-    for (; at != entries_.end() && belongs(at->first); ++at)
+    for (; at != entries().end() && belongs(at->first); ++at)
       if constexpr (std::is_same_v<decltype(f(at->first, at->second)), bool>) {
         if (!f(at->first, at->second))
           return;
@@ -104,28 +90,6 @@ private:
         f(at->first, at->second);
       }
   }
-
-  std::optional<Value> put(Key key, Value value) {
-    auto [it, is_new] = entries_.try_emplace(std::move(key), std::move(value));
-    if (is_new)
-      return std::nullopt;
-    return std::exchange(it->second, std::move(value)); // try_emplace left it alone
-  }
-
-  std::optional<Value> take(const Key& key) {
-    auto node = entries_.extract(key);
-    return node ? std::optional<Value>{std::move(node.mapped())} : std::nullopt;
-  }
-
-  void drop_all() { entries_.clear(); }
-
-  template <class Function>
-  void visit(Function&& f) const {
-    for (auto& [key, value] : entries_)
-      f(key, value);
-  }
-
-  container entries_;
 };
 
 } // namespace keyloom

@@ -1,9 +1,10 @@
 // What `keyloom top` shows, without a terminal.
-#include "tools/state_json.hpp"
+#include "actors/state_json.hpp"
 #include "tools/top_text.hpp"
 #include "tools/top_view.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -237,12 +238,12 @@ TEST_CASE("times and bytes are written for people") {
 }
 
 TEST_CASE("the picture as JSON has what the program's contract lists") {
-  auto json = to_json(sample());
+  auto json = actors::to_value(sample());
   auto& source = json["sources"][0];
   for (auto* name : {"partitions", "stages", "keys", "batchers", "committer", "budget"})
     CHECK(source.contains(name));
-  CHECK(source["keys"][0]["key"] == "N725MQ");
-  CHECK(source["keys"][0]["stage"] == "look-up");
-  CHECK(source["keys"][0]["age_ms"] == 42000);
-  CHECK(source["partitions"][0]["end"].is_null());
+  CHECK(source["keys"][0]["oldest"]["key"] == "N725MQ");
+  CHECK(source["keys"][0]["oldest"]["stage"] == "look-up");
+  CHECK(source["keys"][0]["oldest"]["age_ms"] == 42000);
+  CHECK(source["partitions"][0]["end"] == -1);
 }
