@@ -1,7 +1,6 @@
 #include "tools/inspect.hpp"
 
 #include "actors/state_json.hpp"
-
 #include "tools/report.hpp"
 #include "tools/top_view.hpp"
 
