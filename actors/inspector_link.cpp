@@ -1,6 +1,7 @@
 #include "actors/inspector_link.hpp"
 
 #include "actors/send.hpp"
+#include "runtime/http/loopback.hpp"
 
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
@@ -31,10 +32,6 @@ void forget(caf::actor_system& system, const inspector_core& gone) {
   auto registered = system.registry().get<caf::strong_actor_ptr>(inspector_name);
   if (registered != nullptr && registered->address() == gone.address())
     system.registry().erase(inspector_name);
-}
-
-bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address == "localhost" || address == "::1";
 }
 
 } // namespace
@@ -85,7 +82,7 @@ caf::error inspector_link::publish(const source_config& cfg, log::logger& log) {
   self->request(inspector_, caf::infinite, place).receive([] {}, [](const caf::error&) {});
   auto where = address + ":" + std::to_string(*port);
   log.info("the inspector listens on " + where + ": keyloom top " + where);
-  if (!is_loopback(address))
+  if (!http::is_loopback(address))
     log.warning("keyloom.inspect.address is " + address
                 + ": whoever reaches that port can pause stages and send messages to every actor "
                   "of this process, and is asked for no password; let a firewall see to it");

@@ -388,7 +388,7 @@ void source_actor_state::finish() {
     shared_->restorer->cancel(done.partitions);
   for (auto& where : done.partitions) {
     partitions_.erase(where);
-    board_->remove(where);
+    board_->remove(where, done.stopping);
     stalls_.remove(where);
   }
   if (!done.partitions.empty())

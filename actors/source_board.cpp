@@ -42,9 +42,11 @@ void source_board::add(const kafka::topic_partition& where,
             [](const row& a, const row& b) { return a.where < b.where; });
 }
 
-void source_board::remove(const kafka::topic_partition& where) {
+void source_board::remove(const kafka::topic_partition& where, bool keep_failed) {
   std::lock_guard guard{mutex_};
-  std::erase_if(rows_, [&](const row& each) { return each.where == where && each.error.empty(); });
+  std::erase_if(rows_, [&](const row& each) {
+    return each.where == where && (each.error.empty() || !keep_failed);
+  });
 }
 
 void source_board::failed(const kafka::topic_partition& where, const std::string& reason) {

@@ -22,7 +22,8 @@ public:
   void started();
   void stopped();
   void add(const kafka::topic_partition& where, std::shared_ptr<core::partition_meter> meter);
-  void remove(const kafka::topic_partition& where);
+  /// It is another member's now; when the source stops, what has failed stays to be seen.
+  void remove(const kafka::topic_partition& where, bool keep_failed);
   void failed(const kafka::topic_partition& where, const std::string& reason);
   void failed(const std::string& reason);
   /// What a partition that stands still waits for; empty: it moves.

@@ -4,6 +4,7 @@
 #include "actors/source_impl.hpp"
 #include "actors/state_round.hpp"
 #include "runtime/core/state_text.hpp"
+#include "runtime/http/loopback.hpp"
 
 #include <caf/stateful_actor.hpp>
 
@@ -24,10 +25,6 @@ caf::expected<std::shared_ptr<site>> find_or_make(detail::resources& common,
   if (made)
     common.site = *made;
   return made;
-}
-
-bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address == "::1" || address == "localhost";
 }
 
 } // namespace
@@ -53,7 +50,7 @@ caf::error source_impl::show() {
   site_->add(&shown_);
   log_.info(log::component::http,
             "listening on http://" + cfg.http_address + ":" + std::to_string(cfg.http_port) + "/");
-  if (!is_loopback(cfg.http_address))
+  if (!http::is_loopback(cfg.http_address))
     log_.warning(log::component::http,
                  "who can reach " + cfg.http_address
                    + " sees keys and errors of this source, without a password");

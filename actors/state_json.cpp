@@ -13,6 +13,7 @@ namespace keyloom::actors {
 namespace {
 
 using json = nlohmann::ordered_json;
+using actors::to_value;
 
 /// Keys and errors may hold any bytes, which is no reason to throw.
 std::string dump(const json& what) {

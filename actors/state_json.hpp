@@ -1,5 +1,6 @@
-// A source's state as JSON, for the page, `keyloom inspect` and scripts. Pure. Fields have the names that source_state.hpp
-// gives them, times are in ms unless they say otherwise, and what is not known is -1 or not there.
+// A source's state as JSON, for the page, `keyloom inspect` and scripts. Pure. Fields have the
+// names that source_state.hpp gives them, times are in ms unless they say otherwise, and what is
+// not known is -1 or not there.
 #pragma once
 
 #include "actors/source_history.hpp"

@@ -8,8 +8,8 @@ function(keyloom_unity)
   if(NOT KEYLOOM_UNITY)
     return()
   endif()
-  # Members of types from an unnamed namespace want to be in the main file.
-  set_source_files_properties(actors/test_system.cpp runtime/kafka/change_log_reader.cpp runtime/kafka/user_producer.cpp
+  # Members of types from an unnamed namespace want to be in the main file; short names of one shadow those of others.
+  set_source_files_properties(actors/setting_table.cpp actors/test_system.cpp runtime/kafka/change_log_reader.cpp runtime/kafka/user_producer.cpp
     tools/plane_table.cpp
     DIRECTORY "${PROJECT_SOURCE_DIR}" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   find_package(Python3 REQUIRED COMPONENTS Interpreter)

@@ -7,6 +7,7 @@
 #include <pqxx/pqxx>
 
 #include <cstdlib>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -32,22 +33,47 @@ public:
 
   void create() { run(definition); }
 
-  // One statement: all rows or none. An upsert, because a leg may come again after a crash.
+  // One statement: all rows or none. An upsert, because a leg may come again after a crash. When
+  // there is a leg that the table does not take, each has a statement, so that it fails alone.
   void upsert(keyloom::batch<leg>& legs) {
-    std::string rows;
-    for (auto& item : legs) {
-      auto& row = item.value;
-      rows += rows.empty() ? "(" : ", (";
-      rows += quote(row.date) + ", " + quote(row.carrier) + ", " + std::to_string(row.flight) + ", "
-              + quote(row.origin) + ", " + quote(row.dest) + ", " + quote(row.tailnum) + ", "
-              + std::to_string(row.distance_mi) + ")";
+    std::map<std::string, std::string> rows; // a statement must not have a leg twice: the last one
+    for (auto& item : legs)
+      rows.insert_or_assign(identity_in_sql(item.value), columns_in_sql(item.value));
+    try {
+      insert(rows);
+    } catch (const pqxx::sql_error&) {
+      for (auto& item : legs)
+        insert_alone(item);
     }
-    run("INSERT INTO legs VALUES " + rows
+  }
+
+private:
+  std::string identity_in_sql(const leg& x) {
+    return quote(x.date) + ", " + quote(x.carrier) + ", " + std::to_string(x.flight) + ", "
+           + quote(x.origin);
+  }
+
+  std::string columns_in_sql(const leg& x) {
+    return quote(x.dest) + ", " + quote(x.tailnum) + ", " + std::to_string(x.distance_mi);
+  }
+
+  void insert(const std::map<std::string, std::string>& rows) {
+    std::string values;
+    for (auto& [identity, columns] : rows)
+      values.append(values.empty() ? "(" : ", (").append(identity + ", " + columns + ")");
+    run("INSERT INTO legs VALUES " + values
         + " ON CONFLICT (date, carrier, flight, origin) DO UPDATE SET dest = excluded.dest, "
           "tailnum = excluded.tailnum, distance_mi = excluded.distance_mi");
   }
 
-private:
+  void insert_alone(keyloom::batch_item<leg>& item) {
+    try {
+      insert({{identity_in_sql(item.value), columns_in_sql(item.value)}});
+    } catch (const pqxx::sql_error& reason) {
+      item.error = caf::make_error(keyloom::errc::processor_failed, reason.what());
+    }
+  }
+
   pqxx::connection& open() {
     if (!connection_) {
       const char* where = std::getenv("LEGS_DATABASE");
@@ -61,7 +87,7 @@ private:
   void run(const std::string& statement) {
     try {
       pqxx::nontransaction{open()}.exec(statement);
-    } catch (...) {
+    } catch (const pqxx::broken_connection&) {
       connection_.reset();
       throw;
     }

@@ -16,7 +16,7 @@ namespace keyloom::tools {
 
 namespace {
 
-struct partition_state {
+struct group_position {
   int32_t partition = 0;
   int64_t committed = -1; ///< -1: nothing
   int64_t end = 0;
@@ -24,17 +24,17 @@ struct partition_state {
   core::decoded_metadata beyond = {};
 };
 
-caf::expected<std::vector<partition_state>> look_up(cluster_access& access,
-                                                    const offsets_options& options) {
+caf::expected<std::vector<group_position>> look_up(cluster_access& access,
+                                                   const offsets_options& options) {
   auto ends = access.cluster().query_watermarks(options.topic, access.timeout());
   if (!ends)
     return std::move(ends.error());
   auto offsets = access.cluster().group_offsets(options.group, options.topic, access.timeout());
   if (!offsets)
     return std::move(offsets.error());
-  std::vector<partition_state> result;
+  std::vector<group_position> result;
   for (size_t i = 0; i < ends->size(); ++i) {
-    partition_state state{static_cast<int32_t>(i), -1, (*ends)[i].high, 0};
+    group_position state{static_cast<int32_t>(i), -1, (*ends)[i].high, 0};
     for (const auto& known : *offsets)
       if (known.where.partition == state.partition && known.offset >= 0) {
         state.committed = known.offset;
@@ -47,7 +47,7 @@ caf::expected<std::vector<partition_state>> look_up(cluster_access& access,
   return result;
 }
 
-void print_json(std::span<const partition_state> states) {
+void print_json(std::span<const group_position> states) {
   auto partitions = nlohmann::ordered_json::array();
   for (const auto& state : states) {
     auto beyond = nlohmann::ordered_json::array();
@@ -63,7 +63,7 @@ void print_json(std::span<const partition_state> states) {
 }
 
 /// What the commit's metadata says, for people; empty when it says nothing.
-std::string sentence(const partition_state& state) {
+std::string sentence(const group_position& state) {
   constexpr size_t most_shown = 10;
   switch (state.beyond.kind) {
     case core::metadata_kind::foreign:
@@ -90,7 +90,7 @@ std::string sentence(const partition_state& state) {
   return result;
 }
 
-void print_text(std::span<const partition_state> states, const offsets_options& options) {
+void print_text(std::span<const group_position> states, const offsets_options& options) {
   std::cout << "group " << options.group << " in topic " << options.topic << '\n';
   auto row = [](const std::string& a, const std::string& b, const std::string& c,
                 const std::string& d) {

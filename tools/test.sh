@@ -98,7 +98,8 @@ fi
 install_packages "${build_packages[@]}" "${test_packages[@]}"
 provide_dependencies
 configure_options=(-DKEYLOOM_UNITY=ON) # half the objects for a build from nothing; what was configured stays as it is
-[ -z "$dev" ] || build_preset dev
+# Of dev nothing but tests: examples and program are those of release.
+[ -z "$dev" ] || build_preset dev unit_tests unit_tools_tests integration_tests example_testing
 if wants_more_than unit integration style surface tsan; then
   build_preset release
 fi

@@ -113,15 +113,16 @@ bool inspect(Inspector& f, restore_state& x) {
 
 template <class Inspector>
 bool inspect(Inspector& f, partition_state& x) {
-  return f.object(x).fields(
-    f.field("topic", x.topic), f.field("partition", x.partition), f.field("lifecycle", x.lifecycle),
-    f.field("position", x.position), f.field("committed", x.committed),
-    f.field("in_flight", x.in_flight), f.field("error", x.error), f.field("stall", x.stall),
-    f.field("end", x.end), f.field("reached", x.reached), f.field("lag", x.lag),
-    f.field("held_bytes", x.held_bytes), f.field("oldest_age", x.oldest_age),
-    f.field("restore", x.restore), f.field("store_size", x.store_size),
-    f.field("store_digest", x.store_digest), f.field("traced", x.traced),
-    f.field("oldest", x.oldest), f.field("interjection", x.interjection));
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+                            f.field("lifecycle", x.lifecycle), f.field("position", x.position),
+                            f.field("committed", x.committed), f.field("in_flight", x.in_flight),
+                            f.field("error", x.error), f.field("stall", x.stall),
+                            f.field("end", x.end), f.field("reached", x.reached),
+                            f.field("lag", x.lag), f.field("held_bytes", x.held_bytes),
+                            f.field("oldest_age", x.oldest_age), f.field("restore", x.restore),
+                            f.field("store_size", x.store_size),
+                            f.field("store_digest", x.store_digest), f.field("traced", x.traced),
+                            f.field("oldest", x.oldest), f.field("interjection", x.interjection));
 }
 
 template <class Inspector>

@@ -65,12 +65,12 @@ struct partition_state {
   int64_t lag = -1;        ///< offsets from `reached` to `end`; -1: not known
   uint64_t held_bytes = 0; ///< of the budget
   std::chrono::milliseconds oldest_age{0}; ///< of the oldest record not out; 0: all are out
-  restore_state restore = {};                        ///< zero without a change log
+  restore_state restore = {};              ///< zero without a change log
   std::optional<uint64_t> store_size = std::nullopt; ///< where the store has it
   /// Where the store has one, and no more than 10,000 entries. A second old, or, while nothing
   /// happens in the partition, of before.
   std::optional<uint64_t> store_digest = std::nullopt;
-  bool traced = false;       ///< an inspector lets each of its events be logged
+  bool traced = false; ///< an inspector lets each of its events be logged
   // By `full_state` only:
   std::optional<event_state> oldest = {};       ///< the oldest record not out
   std::optional<event_state> interjection = {}; ///< the one under way for longest

@@ -210,7 +210,7 @@ private:
   void finalize(detail::job& j);
   void end_pass(detail::job& pass);
   void end_turn(event& ev, outcome result, const detail::job* j);
-  void keep_turn(event& ev);
+  detail::job* keep_turn(event& ev);
   void carry_trace(const event& ev);
   void undo_turn();
   void keep_changes(event& ev);

@@ -137,12 +137,13 @@ void partition::end_turn(event& ev, outcome result, const detail::job* j) {
     result = outcome{errc::nothing_pending,
                      "the turn returned incomplete, but no job is pending that could complete "
                      "the event; return complete, or what schedule() returned"};
+  detail::job* behind_parked = nullptr;
   if (result.is_failed()) {
     undo_turn();
     if (j == nullptr && call_again_later(ev, result.error()))
       return;
   } else {
-    keep_turn(ev);
+    behind_parked = keep_turn(ev);
   }
   auto was_parked = j == nullptr && ev.tried.made > 1;
   if (was_parked)
@@ -153,11 +154,14 @@ void partition::end_turn(event& ev, outcome result, const detail::job* j) {
     complete(ev);
   else
     gate_.hold(ev, now_);
+  if (behind_parked != nullptr)
+    stands(*behind_parked);
   if (was_parked)
     go_on();
 }
 
-void partition::keep_turn(event& ev) {
+/// Returns a job of the turn that waits behind one that is called again, when there is one.
+detail::job* partition::keep_turn(event& ev) {
   if (!turn_outputs_.empty())
     carry_trace(ev);
   if (store_turns_)
@@ -180,14 +184,13 @@ void partition::keep_turn(event& ev) {
     if (!j->pass && stage.parked_at(*j))
       behind_parked = j;
   }
-  if (behind_parked != nullptr && turn_completables_.empty())
-    stands(*behind_parked);
   for (auto* j : turn_completables_) {
     j->origin = &ev;
     ++ev.open_jobs;
     ++open_jobs_;
   }
   turn_completables_.clear();
+  return behind_parked;
 }
 
 /// An output belongs to the trace of the record it was made from, unless it names another itself.

@@ -2,6 +2,7 @@
 
 #include "runtime/http/event_stream.hpp"
 #include "runtime/http/growing_pool.hpp"
+#include "runtime/http/loopback.hpp"
 
 #include <keyloom/errc.hpp>
 
@@ -27,6 +28,16 @@ public:
 private:
   growing_pool pool_{server::max_streams + threads_for_answers};
 };
+
+/// A page from anywhere can have its own name lead to this machine, and would then be let read what
+/// only this machine is meant to (DNS rebinding). It cannot do that with an address, or with this
+/// machine's own name for itself.
+bool is_meant(const std::string& host) {
+  auto name = std::string_view{host}.substr(0, host.rfind(':'));
+  auto is_address = name.starts_with('[')
+                    || name.find_first_not_of("0123456789.") == std::string_view::npos;
+  return host.empty() || is_address || name == "localhost";
+}
 
 /// Without the library's own SO_REUSEPORT, which would let two processes have one port.
 void reuse_address_only(int socket) {
@@ -92,6 +103,14 @@ caf::expected<std::unique_ptr<server>> server::make(const std::string& address, 
   if (result->impl_->port <= 0)
     return cannot_listen(address, port, errno);
   result->impl_->stopped = false;
+  if (is_loopback(address))
+    library.set_pre_routing_handler([](const httplib::Request& from, httplib::Response& to) {
+      if (is_meant(from.get_header_value("Host")))
+        return httplib::Server::HandlerResponse::Unhandled;
+      to.status = 403;
+      to.set_content("call it localhost, or by its address\n", "text/plain");
+      return httplib::Server::HandlerResponse::Handled;
+    });
   return result;
 }
 

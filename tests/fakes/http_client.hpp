@@ -15,7 +15,7 @@ namespace keyloom::test {
 class http_page {
 public:
   /// Asks for it. Status 0: nobody listens.
-  http_page(uint16_t port, const std::string& path) {
+  http_page(uint16_t port, const std::string& path, const std::string& host = "localhost") {
     socket_ = socket(AF_INET, SOCK_STREAM, 0);
     timeval longest_wait{10, 0};
     setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &longest_wait, sizeof longest_wait);
@@ -25,7 +25,7 @@ public:
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0)
       return;
-    auto request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    auto request = "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
     if (send(socket_, request.data(), request.size(), MSG_NOSIGNAL) < 0)
       return;
     if (auto head = until("\r\n\r\n"); head.size() > 12)

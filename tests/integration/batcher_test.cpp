@@ -131,7 +131,7 @@ TEST_CASE("I11: records of several partitions and keys pass a batcher in key ord
     CHECK(watch.most_at_once() <= 4);
     check_in_order(by_key(with.read_back(out, records)));
     INFO("I9, actors before: " << before);
-    CHECK(footprint::of(with.system).actors == before.actors);
+    CHECK(eventually([&] { return footprint::of(with.system).actors == before.actors; }));
   });
 }
 

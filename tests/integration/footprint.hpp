@@ -2,8 +2,12 @@
 // actors. Two footprints are compared to see that a stop has given everything back (I9).
 #pragma once
 
+#include "tests/integration/broker_fixture.hpp"
+
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
+
+#include <catch2/catch.hpp>
 
 #include <cstddef>
 #include <filesystem>
@@ -39,5 +43,12 @@ struct footprint {
                << " actors";
   }
 };
+
+/// A thread's entry, or a descriptor at the embedded broker's end, may go a moment later.
+inline void require_back_to(const footprint& before, caf::actor_system& system) {
+  auto back = eventually([&] { return footprint::of(system).is_within(before); });
+  INFO("before: " << before << "; now: " << footprint::of(system));
+  REQUIRE(back);
+}
 
 } // namespace keyloom::test

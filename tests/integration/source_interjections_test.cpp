@@ -98,12 +98,6 @@ bool becomes_active(const event_source<>& source, size_t count) {
   });
 }
 
-void require_back_to(const footprint& before, source_fixture& with) {
-  auto back = eventually([&] { return footprint::of(with.system).is_within(before); }, 10s);
-  INFO("before: " << before << "; now: " << footprint::of(with.system));
-  REQUIRE(back);
-}
-
 } // namespace
 
 TEST_CASE("interjections tick beside records, across hand-overs, and only where a partition is, "
@@ -148,7 +142,7 @@ TEST_CASE("interjections tick beside records, across hand-overs, and only where 
       CHECK(source->state().errors.empty());
       CHECK(source->state().interjections == static_cast<uint64_t>(book.all()));
     }
-    require_back_to(before, with);
+    require_back_to(before, with.system);
     CHECK(by_key(with.read_back(out, 4000)).size() == 20);
   });
 }
@@ -180,7 +174,7 @@ TEST_CASE("a stop does not wait for ever for an incomplete interjection, and tel
       CHECK(source.state().errors.size() == 1);
       CHECK(source.state().interjections_open == 0);
     }
-    require_back_to(before, with);
+    require_back_to(before, with.system);
   });
 }
 

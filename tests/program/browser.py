@@ -70,14 +70,21 @@ class Browser:
              "--remote-debugging-port=0", f"--user-data-dir={self.profile.name}", "about:blank"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.calls = 0
-        self.socket = Socket(self.page_address())
-        self.call("Page.navigate", url=url)
+        try:
+            self.socket = Socket(self.page_address())
+            self.call("Page.navigate", url=url)
+        except BaseException:
+            self.end()
+            raise
 
     def __enter__(self):
         return self
 
     def __exit__(self, *problem):
         self.socket.stream.close()
+        self.end()
+
+    def end(self):
         self.process.terminate()
         self.process.wait(timeout=PATIENCE)
         self.profile.cleanup()
@@ -95,17 +102,22 @@ class Browser:
         raise AssertionError("the browser did not start")
 
     def call(self, method, **parameters):
+        answer = self.answer_to(method, **parameters)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def answer_to(self, method, **parameters):
         self.calls += 1
         self.socket.send(json.dumps({"id": self.calls, "method": method, "params": parameters}))
         while True:
             answer = json.loads(self.socket.receive())
             if answer.get("id") == self.calls:
-                assert "error" not in answer, answer
-                return answer["result"]
+                return answer
 
     def value_of(self, expression):
-        """What this JavaScript yields in the page."""
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        """What this JavaScript yields in the page; nothing while that is being changed for another one."""
+        answer = self.answer_to("Runtime.evaluate", expression=expression, returnByValue=True)
+        return answer["result"]["result"].get("value") if "result" in answer else None
 
     def wait_until(self, expression):
         deadline = time.monotonic() + PATIENCE

@@ -19,7 +19,8 @@ constexpr int64_t records = 50;
 struct memory_rig : fakes::partition_rig {
   std::shared_ptr<core::byte_budget> budget = std::make_shared<core::byte_budget>(1 << 30);
   bool failed = false;
-  std::string seen; ///< the value of the first record, when its call ended well
+  std::string seen;   ///< the value of the first record, when its call ended well
+  int64_t other = -1; ///< offset of a record of another key with a job for key 0
 
   memory_rig() {
     source->config.retry = {.times = 1, .backoff = 100ms, .jitter = 0};
@@ -35,13 +36,14 @@ struct memory_rig : fakes::partition_rig {
         seen = std::string{given};
       return 1;
     };
-    auto finish = [](context<>& ctx, std::string_view key, Job&, caf::expected<int>) {
-      CHECK(key == ctx.input().key);
+    auto finish = [](context<>&, std::string_view key, Job&, caf::expected<int>) {
+      CHECK(key == "key 0");
       return complete;
     };
     auto stage = fakes::add_stage<no_store, Job, int>(*source, "work", blocking(call), finish);
-    on_default([stage, job](context<>& ctx, const record& rec) {
-      return rec.key != "key 0" ? complete : stage.schedule(ctx, rec.key, job(rec));
+    on_default([this, stage, job](context<>& ctx, const record& rec) {
+      auto has_job = rec.key == "key 0" || rec.offset == other;
+      return has_job ? stage.schedule(ctx, "key 0", job(rec)) : complete;
     });
   }
 
@@ -293,6 +295,22 @@ TEST_CASE("I8: an event that is complete and waits for its key's release keeps i
   CHECK(rig.meter.account->held() < 3 * value_bytes);
   rig.come_due();
   CHECK(rig.core->committable() == 2 * records);
+  CHECK(rig.meter.account->held() == 0);
+}
+
+TEST_CASE("I8: an event that is complete and waits for its key's release keeps its own record only "
+          "while a job before it waits behind another key's that is called again") {
+  memory_rig rig;
+  rig.other = records + 1; // of key 1
+  rig.add_stage<std::string>([](const record& rec) { return std::string{rec.value}; });
+  rig.start();
+  rig.take_batch();
+  rig.answer_all();
+  rig.take_batch(records);
+  rig.take_batch(2 * records);
+  CHECK(rig.meter.account->held() < 6 * value_bytes); // three records of key 0, two of key 1
+  rig.come_due();
+  CHECK(rig.core->committable() == 3 * records);
   CHECK(rig.meter.account->held() == 0);
 }
 
