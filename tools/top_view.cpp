@@ -23,6 +23,11 @@ std::string key_text(const event_state& of) {
   return of.key ? core::shown_key(*of.key) : "no key";
 }
 
+/// In a sentence.
+std::string the_key(const event_state& of) {
+  return of.interjection.empty() && of.key ? "key " + key_text(of) : key_text(of);
+}
+
 std::string stage_text(const event_state& of) {
   return of.stage.empty() ? "no stage" : "stage '" + of.stage + "'";
 }
@@ -205,7 +210,7 @@ void top_view::add_standing(std::vector<row>& to) const {
     auto& [key, source] = standing[i];
     auto& ev = key->oldest;
     to.push_back(
-      {{"  for " + shown_time(ev.age) + ": " + key_text(ev) + " in " + stage_text(ev) + ", "
+      {{"  for " + shown_time(ev.age) + ": " + the_key(ev) + " in " + stage_text(ev) + ", "
           + place_text(*key) + (ev.offset >= 0 ? " offset " + std::to_string(ev.offset) : "")
           + ", waits for " + ev.waits_for,
         emphasis::alert},

@@ -57,6 +57,7 @@ void partition::restored() {
     return;
   now_ = out_.clock.now();
   meter_.restore_ended = now_.time_since_epoch().count();
+  next_digest_ = {}; // not that of a store that was half restored
   if (auto reason = store_->restored())
     stop(std::move(reason));
   else
