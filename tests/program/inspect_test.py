@@ -17,7 +17,7 @@ from program import PATIENCE, PROGRAM, embedded_broker, keyloom, new_topic, repo
 def hanging_worker(address):
     """A worker whose only job takes long; yields the address of its inspector."""
     topic = new_topic("hang")
-    loaded = keyloom("load", "--brokers", address, "--topic", topic, "--records", 1, "--keys", 1, "--partitions", 1)
+    loaded = keyloom("load", "--brokers", address, "--topic", topic, "--records", 1, "--keys", 1)
     assert loaded.returncode == 0, loaded.stderr
     worker = started("work", "--brokers", address, "--topic", topic, "--group", new_topic("group"), "--processor",
                      "blocking", "--stragglers", "1:15000", "--inspect-port", 0)
