@@ -1,5 +1,7 @@
 #include "runtime/core/batch_planner.hpp"
 
+#include "runtime/core/work_memory.hpp"
+
 #include <algorithm>
 
 namespace keyloom::core {
@@ -183,6 +185,10 @@ void batch_planner::begin(batch_entry& item, batch& in, batch::part& of) {
 
 void batch_planner::executed(batch& done, steady_time now) {
   --running_;
+  for (auto* item : done.items) { // they come from the executor's core
+    prefetch(item);
+    prefetch(item->set, job_bytes);
+  }
   for (auto& part : done.parts) {
     part.lane->busy = false;
     come_back(part, now);

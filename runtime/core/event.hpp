@@ -23,32 +23,33 @@ inline const keyloom::record no_record{.key = {},
                                        .offset = -1,
                                        .timestamp_ms = -1};
 
-struct event {
+/// Tens of thousands are open at once, in no core's cache: what each turn touches is in the first
+/// line of it.
+struct alignas(64) event {
   record_batch_ptr batch; ///< keeps the record's memory; once `copied`, the record alone
   tracker::open_batch* home = nullptr; ///< null for an interjection
   interjection* interjected = nullptr; ///< null for a record
-  uint32_t index = 0;                  ///< of the record in the batch it came with
+  key_chain* chain = nullptr;          ///< events of the same key, while order matters
+  event* next_in_chain = nullptr;      ///< of those that are not in use, the next one
   uint64_t sequence = 0;               ///< given by the order gate; without gaps, unlike offsets
-
-  uint32_t open_jobs = 0;      ///< jobs whose finalizers have not run
-  uint32_t unacknowledged = 0; ///< outputs handed to the producer and not reported
-  bool failed = false;         ///< skipped by policy: no further turns
-  bool copied = false;         ///< it does not need the batch it came with any more
-  bool refused = false;        ///< an output was refused: it will not get out
+  uint32_t index = 0;                  ///< of the record in the batch it came with
+  uint32_t open_jobs = 0;              ///< jobs whose finalizers have not run
+  bool failed = false;                 ///< skipped by policy: no further turns
+  bool copied = false;                 ///< it does not need the batch it came with any more
+  bool refused = false;                ///< an output was refused: it will not get out
   bool complete = false;
   bool waiting = false;     ///< its handler has to wait for others of its key
   bool dead_letter = false; ///< its last output is its dead letter
-  detail::attempts tried;   ///< calls of its handler
 
   std::vector<outgoing_record> outputs; ///< of turns that ended well
-  uint32_t next_output = 0;             ///< the first one the producer does not have yet
   int64_t output_bytes = 0;             ///< held in the partition's account for `outputs`
   uint64_t payload_bytes = 0;           ///< of `outputs`: keys, values, headers
   held_event* held = nullptr;           ///< its place in the output gate, under exactly once
-  key_chain* chain = nullptr;           ///< events of the same key, while order matters
-  event* next_in_chain = nullptr;
+  uint32_t next_output = 0;             ///< the first one the producer does not have yet
+  uint32_t unacknowledged = 0;          ///< outputs handed to the producer and not reported
   work_memory* memory = nullptr;
-  event* next_free = nullptr;
+
+  detail::attempts tried; ///< calls of its handler
 
   const keyloom::record& record() const {
     return interjected == nullptr ? batch->records()[copied ? 0 : index] : no_record;

@@ -145,8 +145,11 @@ void partition::finished(run&& part) {
   if (given_up())
     return;
   now_ = out_.clock.now();
-  while (auto* j = part.take())
+  while (auto* j = part.take()) {
+    if (part.first != nullptr)
+      prefetch(part.first->origin);
     come_back(*j);
+  }
   take_backlog_in();
   settle();
 }

@@ -21,7 +21,10 @@ event& work_memory::make_event() {
     return fresh;
   }
   auto& ev = *free_events_;
-  free_events_ = ev.next_free;
+  free_events_ = ev.next_in_chain;
+  ev.next_in_chain = nullptr;
+  if (free_events_ != nullptr)
+    prefetch(free_events_, sizeof(event));
   return ev;
 }
 
@@ -37,12 +40,13 @@ void work_memory::recycle(event& ev) {
   ev.refused = false;
   ev.complete = false;
   ev.dead_letter = false;
-  ev.tried = {};
+  if (ev.tried.made > 0)
+    ev.tried = {};
   ev.outputs.clear();
   ev.next_output = 0;
   ev.output_bytes = 0;
   ev.payload_bytes = 0;
-  ev.next_free = free_events_;
+  ev.next_in_chain = free_events_;
   free_events_ = &ev;
 }
 
@@ -56,6 +60,8 @@ detail::job& work_memory::make_job(uint32_t stage) {
   auto& j = *free;
   free = j.next;
   j.next = nullptr;
+  if (free != nullptr)
+    prefetch(free, job_bytes);
   return j;
 }
 

@@ -8,6 +8,7 @@
 #include "runtime/core/completable_job.hpp"
 #include "runtime/core/event.hpp"
 #include "runtime/core/plan.hpp"
+#include "runtime/core/prefetch.hpp"
 
 #include <atomic>
 #include <deque>
@@ -94,6 +95,9 @@ private:
 
 using work_memory_ptr = caf::intrusive_ptr<work_memory>;
 
+/// What is read of every job, whatever it carries.
+constexpr size_t job_bytes = 192;
+
 /// Jobs of one key, in order, that travel together; or, for a lane, jobs of several keys.
 struct run {
   work_memory_ptr memory;
@@ -122,11 +126,14 @@ struct run {
     other = run{};
   }
 
+  /// They come from another core: what is two jobs ahead is asked for meanwhile.
   detail::job* take() {
     auto* j = first;
     if (j != nullptr) {
       first = j->next;
       --count;
+      if (first != nullptr && first->next != nullptr)
+        prefetch(first->next, job_bytes);
     }
     return j;
   }

@@ -29,10 +29,6 @@ struct batch_entry {
 };
 
 struct batch_job : job {
-  /// Stands in line for a set without items, which does nothing but wait its turn.
-  batch_entry turn;
-
-  std::any user_data;              ///< the user's, of the set
   const void* owner = nullptr;     ///< whose it is: who drops or hurries its sets
   uint32_t open = 0;               ///< items that were not executed
   uint32_t executing = 0;          ///< of them, in batches under way
@@ -42,6 +38,10 @@ struct batch_job : job {
   bool told = false;               ///< its partition knows that it waits for what is parked
   std::atomic<bool> parked{false}; ///< has an item that failed and waits to be executed again; for
                                    ///< who asks why it takes so long (any thread)
+  std::any user_data;              ///< the user's, of the set
+
+  /// Stands in line for a set without items, which does nothing but wait its turn.
+  batch_entry turn;
 
   virtual size_t size() const = 0;
   virtual batch_entry& at(size_t index) = 0;

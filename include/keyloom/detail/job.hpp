@@ -47,23 +47,24 @@ struct job {
     key = own_key;
   }
 
+  // What is touched on every way comes first: it travels between cores, a cache line at a time.
   job* next = nullptr;           ///< the next job of the same run or turn
   core::event* origin = nullptr; ///< the event that waits for this job
   std::string_view key;          ///< in the record's memory or in `own_key`
-  std::string own_key;           ///< keeps its capacity when the job is recycled
   uint64_t key_hash = 0;
   uint32_t stage = 0;     ///< index of the stage in its source, or `no_stage`
   uint32_t slot = 0;      ///< its place in its stage's queue
-  uint64_t behind = 0;    ///< jobs of its place that come before it
-  int64_t held_bytes = 0; ///< counted in the byte budget while the job is open
   bool pass = false;      ///< does nothing but wait its turn; has no payload
   bool timed_out = false; ///< its call took longer than the stage's timeout
   bool keeps_key = false; ///< timed out, and its call still runs: its key waits for that (I3)
   bool again = false;     ///< failed, and is to be called again
   bool unbegun = false;   ///< comes back as it was: one before it in its run failed
-  attempts tried;
   std::atomic<bool> begun{false}; ///< a call works on it; set by its processor, for who asks why it
                                   ///< takes so long (any thread)
+  uint64_t behind = 0;            ///< jobs of its place that come before it
+  int64_t held_bytes = 0;         ///< counted in the byte budget while the job is open
+  attempts tried;
+  std::string own_key; ///< keeps its capacity when the job is recycled
 };
 
 /// What became of a job, for who knows the result only.
