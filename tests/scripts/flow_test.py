@@ -24,7 +24,8 @@ NODE = "@NODE#1"
 
 
 def spawn(number, name, maker=0):
-    return f"caf_flow|actor{maker}|SPAWN ; ID = {number} ; NAME = {name} ; TYPE = t ; ARGS = () ; NODE = {NODE[1:]} ; GROUPS = []"
+    return (f"caf_flow|actor{maker}|SPAWN ; ID = {number} ; NAME = {name} ; TYPE = t ; ARGS = () ; NODE = {NODE[1:]} ; "
+            "GROUPS = []")
 
 
 def handle(number):
@@ -119,8 +120,8 @@ class Sequence(unittest.TestCase):
         self.assertEqual(way[1], ("worker", "keyloom.partition", "run x2"))
 
     def test_a_look_at_the_state_is_not_shown(self):
-        way = drawn(receive(3, BATCH), *told(3, 1, "keyloom::actors::partition_stopped"), receive(1, "keyloom::actors::ask_state"),
-                    *told(1, 3, "keyloom::actors::view_atom()"), receive(2, COMMITTED))
+        way = drawn(receive(3, BATCH), *told(3, 1, "keyloom::actors::partition_stopped"),
+                    receive(1, "keyloom::actors::ask_state"), *told(1, 3, "keyloom::actors::view_atom()"), receive(2, COMMITTED))
         self.assertEqual([each[2] for each in way], ["record_batch_ptr", "partition_stopped", "offsets_committed"])
 
     def test_only_the_timer_that_led_to_something_is_shown(self):
