@@ -1,16 +1,17 @@
 # Fetches and builds CAF and librdkafka into the cache, unless the system has them.
-# Sourced after common.sh. Entries: provide_dependencies, provide_thread_dependencies.
+# Sourced after common.sh. Entries: provide_dependencies, and provide_thread_dependencies and
+# provide_trace_dependencies for presets that need them built otherwise.
 
 . "$keyloom_root/tools/lib/versions.sh"
 
-# A sanitizer that the dependencies themselves must be built for: empty, or "thread".
-dependencies_sanitizer=
+# The preset that wants the dependencies themselves built otherwise: "tsan", "trace", or empty.
+dependencies_preset=
 
 # Read by cmake/dependencies.cmake, which derives the name in the same way.
 dependencies_file() {
   printf '%s/dependencies-%.12s%s.cmake\n' "$keyloom_cache" \
     "$(sha256sum <"$keyloom_root/tools/lib/versions.sh")" \
-    "${dependencies_sanitizer:+-$dependencies_sanitizer}"
+    "${dependencies_preset:+-$dependencies_preset}"
 }
 
 # The first sources of the machine's own Debian packages: the project names no host.
@@ -113,7 +114,7 @@ provide_caf() {
   logged "fetching CAF $caf_version" \
     "check the network, or put $caf_tarball into $keyloom_cache/downloads, and try again" \
     fetch_source "$caf_package" "$caf_suite" "$caf_tarball" "$caf_sha256"
-  logged "building CAF $caf_version${dependencies_sanitizer:+ for the $dependencies_sanitizer sanitizer} (about 90 s on two cores, once)" \
+  logged "building CAF $caf_version${dependencies_preset:+ for the preset $dependencies_preset} (about 90 s on two cores, once)" \
     "free memory (3 GB are needed) or disk space (1 GB) and try again" \
     build_in_temporary_folder "$prefix" build_caf
 }
@@ -124,18 +125,19 @@ provide_rdkafka() {
   logged "fetching librdkafka $rdkafka_version" \
     "check the network, or put $rdkafka_tarball into $keyloom_cache/downloads, and try again" \
     fetch_source "$rdkafka_package" "$rdkafka_suite" "$rdkafka_tarball" "$rdkafka_sha256"
-  logged "building librdkafka $rdkafka_version${dependencies_sanitizer:+ for the $dependencies_sanitizer sanitizer} (about 35 s, once)" \
+  logged "building librdkafka $rdkafka_version${dependencies_preset:+ for the preset $dependencies_preset} (about 35 s, once)" \
     "free disk space (200 MB are needed) and try again" \
     build_in_temporary_folder "$prefix" build_rdkafka
 }
 
 # Asks CMake for an installed CAF and librdkafka of the right versions; prints what it found as
-# lines of CMake code, nothing for what is not there. Installed ones have no sanitizer in them.
+# lines of CMake code, nothing for what is not there, or is not built as the preset wants it.
 probe_system() {
   local dir=$1
   cmake -S "$keyloom_root/cmake/probe" -B "$dir/build" -G Ninja -DRESULT="$dir/found.cmake" \
     -DCAF_AT_LEAST="$caf_version" -DCAF_BELOW="$caf_below" -DRDKAFKA_AT_LEAST="$rdkafka_version"
-  [ -z "$dependencies_sanitizer" ] || : >"$dir/found.cmake"
+  [ "$dependencies_preset" != tsan ] || : >"$dir/found.cmake"
+  [ "$dependencies_preset" != trace ] || sed -i /KEYLOOM_CAF_DIR/d "$dir/found.cmake"
 }
 
 write_dependencies_file() {
@@ -202,8 +204,15 @@ provide_dependencies() {
 # What the preset tsan needs: a CAF and a librdkafka whose atomics the thread sanitizer sees; without
 # that it takes what they count references with for races.
 provide_thread_dependencies() (
-  dependencies_sanitizer=thread
+  dependencies_preset=tsan
   caf_options+=("-DCMAKE_CXX_FLAGS=$caf_thread_flags") # the last one counts
   rdkafka_options+=("${rdkafka_thread_options[@]}")
+  provide_dependencies
+)
+
+# What the preset trace needs: a CAF whose logger writes each spawn, send and receive (component caf_flow).
+provide_trace_dependencies() (
+  dependencies_preset=trace
+  caf_options+=(-DCAF_LOG_LEVEL=DEBUG "-DCMAKE_CXX_FLAGS=-O0 -g0 -w") # the last ones count
   provide_dependencies
 )
