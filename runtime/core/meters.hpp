@@ -17,6 +17,7 @@ namespace keyloom::core {
 struct stage_meter {
   std::atomic<int64_t> jobs{0};          ///< scheduled and not finalized
   std::atomic<int64_t> keys{0};          ///< with such jobs
+  std::atomic<int64_t> partitions{0};    ///< that share the stage's limits
   std::atomic<int64_t> running{0};       ///< of jobs: being worked on
   std::atomic<uint64_t> timed_out{0};    ///< jobs that failed because their call took too long
   std::atomic<uint64_t> late_answers{0}; ///< dropped because nobody waited for them any more

@@ -1,5 +1,7 @@
 #include "runtime/core/stage_queue.hpp"
 
+#include <algorithm>
+
 namespace keyloom::core {
 
 stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, stage_meter& shared,
@@ -16,6 +18,7 @@ stage_queue::stage_queue(uint32_t stage, const detail::stage_base& definition, s
     counts_keys_(limits_jobs_ || definition.by_run()), lanes_used_(lanes_in_order ? lanes : 1),
     shared_(&shared), port_(&port), next_lane_(stage % lanes_used_) {
   pauses_ = definition.held_back();
+  shared_->partitions.fetch_add(1, std::memory_order_relaxed);
 }
 
 void stage_queue::add(detail::job& j, const work_memory_ptr& memory) {
@@ -230,17 +233,27 @@ uint64_t stage_queue::unfinished_beside(const detail::job& j) const {
 bool stage_queue::accepts(const stage_limits& limits) const {
   if (jobs_ == 0)
     return true;
-  auto waiting = int64_t{limits.concurrency} * limits.waiting_per_worker;
+  auto partitions = shared_->partitions.load(std::memory_order_relaxed);
+  // Whoever has its share leaves an eighth of what may wait to those who have not: else the first
+  // ones, who take each place as they give it back, would keep them all.
+  auto has_room = [partitions](int64_t own, int64_t all, int64_t limit, int64_t at_once) {
+    auto has_share = own * partitions >= limit;
+    return all < (has_share && partitions > 1 ? std::max(limit - limit / 8, at_once) : limit);
+  };
+  int64_t const at_once = limits.concurrency;
+  auto jobs = shared_->jobs.load(std::memory_order_relaxed) + unpublished_;
   if (limits_jobs_
-      && shared_->jobs.load(std::memory_order_relaxed) + unpublished_
-           >= waiting + limits.concurrency)
+      && !has_room(static_cast<int64_t>(jobs_), jobs, at_once * (1 + limits.waiting_per_worker),
+                   at_once))
     return false;
-  return shared_->keys.load(std::memory_order_relaxed) < limits.concurrent_keys;
+  return has_room(slots_used_, shared_->keys.load(std::memory_order_relaxed),
+                  limits.concurrent_keys, 0);
 }
 
 void stage_queue::give_up() {
   if (std::exchange(given_up_, true))
     return;
+  shared_->partitions.fetch_sub(1, std::memory_order_relaxed);
   shared_->jobs.fetch_sub(static_cast<int64_t>(jobs_) - unpublished_, std::memory_order_relaxed);
   shared_->keys.fetch_sub(slots_used_, std::memory_order_relaxed);
   shared_->parked.fetch_sub(parked_, std::memory_order_relaxed);

@@ -108,7 +108,8 @@ public:
   uint64_t standing(uint32_t number) const;
 
   /// False when the stage has as much as `limits` allow; never while this partition has nothing in
-  /// it, so that every partition gets on.
+  /// it, so that every partition gets on. A partition that has more than its share of the limits
+  /// leaves room to those that have less.
   bool accepts(const stage_limits& limits) const;
 
   /// Takes this partition's share out of the shared meter, for good: jobs that still come back do

@@ -361,6 +361,38 @@ TEST_CASE("a stage takes no more keys than its limit, over all partitions") {
   CHECK_FALSE(rig.queue->accepts(limits));
 }
 
+TEST_CASE("a partition with its share of a stage's places leaves some to one that has less") {
+  queue_rig rig{a_blocking_one()};
+  auto by_keys = GENERATE(false, true);
+  stage_limits limits{.concurrency = 1, .waiting_per_worker = 15, .concurrent_keys = 1000};
+  if (by_keys)
+    limits = {.concurrency = 100, .waiting_per_worker = 100, .concurrent_keys = 16};
+  auto& all = by_keys ? rig.meter.keys : rig.meter.jobs;
+  rig.meter.partitions = 4;
+  for (int i = 0; i < 3; ++i)
+    rig.add(std::to_string(i));
+  all = by_keys ? 15 : 12;           // what was not flushed comes on top
+  CHECK(rig.queue->accepts(limits)); // 15 of 16, and less than the share of 4
+  rig.add("3");
+  CHECK_FALSE(rig.queue->accepts(limits)); // it has the share
+  all = by_keys ? 13 : 9;
+  CHECK(rig.queue->accepts(limits)); // there is room for others
+  rig.meter.partitions = 1;
+  all = by_keys ? 15 : 11;
+  CHECK(rig.queue->accepts(limits)); // nobody else needs it
+}
+
+TEST_CASE("a stage without room for waiting jobs uses all its workers for whoever comes") {
+  queue_rig rig{a_blocking_one()};
+  stage_limits limits{.concurrency = 16, .waiting_per_worker = 0, .concurrent_keys = 1000};
+  rig.meter.partitions = 8;
+  for (int i = 0; i < 15; ++i)
+    rig.add(std::to_string(i));
+  CHECK(rig.queue->accepts(limits));
+  rig.add("15");
+  CHECK_FALSE(rig.queue->accepts(limits));
+}
+
 TEST_CASE("the shared meter is balanced when a partition ends, whatever was flushed") {
   auto kind = GENERATE(0, 1, 2);
   auto mode = GENERATE(stage_mode::by_key, stage_mode::by_partition);
