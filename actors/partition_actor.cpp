@@ -334,9 +334,16 @@ transaction_cut partition_actor_state::cut(bool bare) {
   if (next == nullptr)
     return {};
   transaction_cut result{next->number, next->reached, {}, {}, next->events.size()};
-  for (auto* ev : next->events)
-    for (auto& rec : ev->outputs)
+  auto& events = next->events;
+  result.records.reserve(events.size() + next->changes.size());
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (i + 8 < events.size()) // they have waited for long
+      core::prefetch(&events[i + 8]->outputs);
+    if (i + 4 < events.size())
+      core::prefetch(events[i + 4]->outputs.data(), sizeof(outgoing_record));
+    for (auto& rec : events[i]->outputs)
       result.records.push_back(kafka::view_of(rec));
+  }
   auto content
     = std::make_shared<cut_content>(cut_content{core_.memory(), core_.kept_changes(), {}});
   auto& cfg = args_.shared->source->config;

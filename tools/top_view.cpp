@@ -23,6 +23,11 @@ std::string key_text(const event_state& of) {
   return of.key ? core::shown_key(*of.key) : "no key";
 }
 
+/// Its work has not begun, as others are in the way.
+bool waits_for_place(const event_state& of) {
+  return of.waits_for.starts_with("a place in the stage");
+}
+
 /// In a sentence.
 std::string the_key(const event_state& of) {
   return of.interjection.empty() && of.key ? "key " + key_text(of) : key_text(of);
@@ -196,8 +201,11 @@ void top_view::add_standing(std::vector<row>& to) const {
       if (each.oldest.age >= standing_after)
         standing.emplace_back(&each, i);
   }
-  std::ranges::stable_sort(standing, std::ranges::greater{},
-                           [](auto& each) { return each.first->oldest.age; });
+  // What hangs comes before what only waits for it to give its place back, however long that takes.
+  std::ranges::stable_sort(standing, std::ranges::greater{}, [](auto& each) {
+    auto& ev = each.first->oldest;
+    return std::pair{!waits_for_place(ev), ev.age};
+  });
   if (standing.empty()) {
     to.push_back(
       {{"nothing stands still: no event is in flight for more than " + shown_time(standing_after),
@@ -205,7 +213,13 @@ void top_view::add_standing(std::vector<row>& to) const {
        {}});
     return;
   }
-  to.push_back({{"STANDS STILL, longest first", emphasis::heading}, {}});
+  auto places = static_cast<size_t>(std::ranges::count_if(standing, [](auto& each) {
+    return waits_for_place(each.first->oldest);
+  }));
+  to.push_back({{"STANDS STILL, longest first (" + unsigned_text(standing.size() - places)
+                   + ", and " + unsigned_text(places) + " that only wait for a place in a stage)",
+                 emphasis::heading},
+                {}});
   for (size_t i = 0; i < std::min(standing.size(), most_standing); ++i) {
     auto& [key, source] = standing[i];
     auto& ev = key->oldest;
@@ -234,8 +248,8 @@ void top_view::add_source(std::vector<row>& to, size_t index) const {
   to.push_back({{"", emphasis::plain}, {}});
   to.push_back(
     {{"GROUP " + source.group + ", topic " + source.topic + (source.running ? "" : ", does not run")
-        + ": " + counted(speed.records, "rec/s in, ") + counted(speed.out, "out; lag ")
-        + shown_number(lag) + "; " + counted(in_flight, "in flight"),
+        + ": " + (speed ? counted(speed->records, "rec/s in, ") + counted(speed->out, "out; ") : "")
+        + "lag " + shown_number(lag) + "; " + counted(in_flight, "in flight"),
       emphasis::heading},
      {}});
   auto& commit = source.commit;
@@ -446,16 +460,17 @@ uint64_t grown(uint64_t before, uint64_t now) {
 
 } // namespace
 
-top_view::rate top_view::rate_of(size_t source) const {
-  if (source >= before_.sources.size() || before_.process != seen_.process)
-    return {};
+std::optional<top_view::rate> top_view::rate_of(size_t source) const {
+  if (source >= before_.sources.size() || before_.process != seen_.process
+      || seen_at_ == before_at_)
+    return std::nullopt;
   auto& then = before_.sources[source];
   auto& now = seen_.sources[source];
   auto of = [this](uint64_t a, uint64_t b) {
     return static_cast<uint64_t>(
       per_second(static_cast<int64_t>(grown(a, b)), seen_at_ - before_at_));
   };
-  return {of(then.records, now.records), of(then.out, now.out)};
+  return rate{of(then.records, now.records), of(then.out, now.out)};
 }
 
 std::optional<int64_t> top_view::rate_of(size_t source, const partition_state& of) const {

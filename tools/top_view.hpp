@@ -83,7 +83,7 @@ private:
   void add_partition_page(std::vector<row>& to, const subject& what) const;
   void add_stage_page(std::vector<row>& to, const subject& what) const;
   void add_key_page(std::vector<row>& to, const subject& what) const;
-  rate rate_of(size_t source) const;
+  std::optional<rate> rate_of(size_t source) const;
   std::optional<int64_t> rate_of(size_t source, const partition_state& of) const;
   size_t chosen_in(const std::vector<row>& rows) const;
   void choose(int64_t steps);

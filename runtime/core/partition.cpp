@@ -171,7 +171,11 @@ void partition::delivered(std::span<delivery> reports) {
   if (given_up())
     return;
   now_ = out_.clock.now();
-  for (auto& report : reports) {
+  constexpr size_t ahead = 4;
+  for (size_t i = 0; i < reports.size(); ++i) {
+    if (i + ahead < reports.size())
+      prefetch(reports[i + ahead].ev, 2 * 64);
+    auto& report = reports[i];
     auto& ev = *report.ev;
     --ev.unacknowledged;
     if (report.refused) {

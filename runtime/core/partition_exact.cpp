@@ -106,8 +106,12 @@ void partition::committed(uint64_t number) {
   const auto* which = exact_->oldest_sent();
   if (which == nullptr || which->number != number)
     return;
-  for (auto* ev : which->events)
-    out(*ev);
+  auto& events = which->events;
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (i + 4 < events.size())
+      prefetch(events[i + 4], sizeof(event));
+    out(*events[i]);
+  }
   for (auto* changes : which->changes)
     store_turns_->recycle(*changes);
   exact_->committed(number);

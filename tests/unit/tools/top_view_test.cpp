@@ -125,7 +125,22 @@ TEST_CASE("rates are those between two looks, and none after the process was sta
   CHECK_THAT(*row, Contains(" 80 "));
   later.process = 4712;
   view.show(later, now + 1s);
-  CHECK_THAT(whole(view), Contains("0 rec/s in, 0 out"));
+  CHECK_THAT(whole(view), !Contains("rec/s in"));
+}
+
+TEST_CASE("what hangs is shown before what has waited longer for a place") {
+  auto seen = sample();
+  auto waiting = seen.sources[0].keys[0];
+  waiting.oldest.key = "N1";
+  waiting.oldest.age = 50s;
+  waiting.oldest.waits_for = "a place in the stage, 8 of 8 are taken";
+  seen.sources[0].keys.insert(seen.sources[0].keys.begin(), waiting);
+  top_view view{"there"};
+  view.show(seen, {});
+  auto lines = texts(view);
+  CHECK_THAT(lines[1], Contains("(1, and 1 that only wait for a place in a stage)"));
+  CHECK_THAT(lines[2], Contains("key 'N725MQ'"));
+  CHECK_THAT(lines[3], Contains("key 'N1'") && Contains("a place in the stage"));
 }
 
 TEST_CASE("partitions are sorted by age, lag, what is in flight, and name") {
