@@ -97,8 +97,14 @@ void batcher_actor_state::take_executed() {
   }
 }
 
+/// By an inspector, who tells when it goes on.
+bool batcher_actor_state::held_back() const {
+  auto held = definition_.held_back();
+  return held != nullptr && held->stage;
+}
+
 void batcher_actor_state::let_leave() {
-  if (auto held = definition_.held_back(); held != nullptr && held->stage)
+  if (held_back())
     return;
   for (auto* leaving = core_->next(now()); leaving != nullptr; leaving = core_->next(now()))
     if (asking_)
@@ -121,7 +127,7 @@ void batcher_actor_state::show() {
 void batcher_actor_state::tick_when_due() {
   if (asking_ && asking_->waits() && !std::exchange(looking_again_, true))
     tell_later(*self_, handler_home::grace, retry_atom_v);
-  auto due = core_->next_deadline();
+  auto due = held_back() ? std::nullopt : core_->next_deadline();
   if (!due || (tick_at_ && *tick_at_ <= *due))
     return; // a tick that comes earlier than it need be looks, and ticks again
   tick_at_ = due;

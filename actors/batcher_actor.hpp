@@ -29,6 +29,7 @@ private:
   core::batcher::trying trying();
   void after_message();
   void take_executed();
+  bool held_back() const;
   void let_leave();
   void show();
   void tick_when_due();

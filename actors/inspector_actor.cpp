@@ -80,9 +80,13 @@ inspector_core::behavior_type inspector_actor_state::make_behavior() {
     [this](const inspector_leave& news) { return leave(news); },
     [this](const inspector_claim& wanted) { return claim(wanted); },
     [this](const inspector_port& published) {
-      for (auto& each : ports_)
-        if (each.address == published.address && each.asked == published.asked)
-          each.port = published.port;
+      auto is_it = [&published](const inspector_port& each) {
+        return each.address == published.address && each.asked == published.asked;
+      };
+      if (published.port == 0) // it could not be
+        std::erase_if(ports_, is_it);
+      else if (auto it = std::ranges::find_if(ports_, is_it); it != ports_.end())
+        it->port = published.port;
     },
     [this](const looked_at_all& at) { looked(at); },
   };
@@ -104,7 +108,8 @@ inspector_left inspector_actor_state::leave(const inspector_leave& news) {
 /// Several sources of a program have the same setting: the first one publishes.
 inspector_port inspector_actor_state::claim(const inspector_claim& wanted) {
   for (auto& each : ports_)
-    if (each.address == wanted.address && (each.asked == wanted.port || each.port == wanted.port)) {
+    if (each.address == wanted.address
+        && (each.asked == wanted.port || (wanted.port != 0 && each.port == wanted.port))) {
       auto result = each;
       result.publish = false;
       return result;

@@ -73,13 +73,13 @@ caf::error inspector_link::publish(const source_config& cfg, log::logger& log) {
     return {};
   auto port = system_.middleman().publish(inspector{inspector_}, *cfg.inspect_port, address.c_str(),
                                           true);
+  place.port = port ? *port : 0;
+  self->request(inspector_, caf::infinite, place).receive([] {}, [](const caf::error&) {});
   if (!port)
     return caf::make_error(errc::bad_config,
                            "keyloom.inspect.port: cannot listen on " + address + ", port "
                              + std::to_string(*cfg.inspect_port) + " (" + to_string(port.error())
                              + "); choose another one, or 0 for any that is free");
-  place.port = *port;
-  self->request(inspector_, caf::infinite, place).receive([] {}, [](const caf::error&) {});
   auto where = address + ":" + std::to_string(*port);
   log.info("the inspector listens on " + where + ": keyloom top " + where);
   if (!http::is_loopback(address))

@@ -116,6 +116,8 @@ caf::error source_impl::start() {
   std::lock_guard guard{lifecycle_};
   if (running_)
     return caf::make_error(errc::wrong_state, "the event source runs already");
+  for (auto& stage : plan_->stages)
+    stage->hold_back({}); // an inspector's pauses end with the run they were meant for
   auto err = inspector_.open(*this, plan_->config, log_);
   if (!err && (err = begin()))
     take_down();
@@ -271,10 +273,8 @@ void source_impl::make_services() {
   services_->totals = board_->new_totals(services_->budget);
   services_->partitions = partitions_;
   std::vector<std::string> names;
-  for (auto& stage : plan_->stages) {
+  for (auto& stage : plan_->stages)
     names.push_back(stage->name());
-    stage->hold_back({}); // an inspector's pauses end with the run they were meant for
-  }
   services_->stage_meters = board_->new_stages(std::move(names));
   for (auto& each : *services_->stage_meters)
     each.timed = metrics_ || history_;

@@ -6,8 +6,6 @@
 #include "actors/state_round.hpp"
 #include "runtime/core/shown_key.hpp"
 
-#include <algorithm>
-
 namespace keyloom::actors {
 
 namespace {

@@ -51,8 +51,13 @@ wants_more_than() {
 
 start_own_broker() {
   own_broker_dir=$(mktemp -d "${TMPDIR:-/tmp}/keyloom-test-broker.XXXXXX")
-  trap stop_own_broker EXIT
+  trap end_all EXIT
   KEYLOOM_BROKER=$(KEYLOOM_BROKER_DIR=$own_broker_dir "$keyloom_root/tools/broker.sh" start)
+}
+
+end_all() {
+  [[ ! $tsan =~ ^[0-9]+$ ]] || kill -- "-$tsan" 2>/dev/null || true
+  stop_own_broker
 }
 
 stop_own_broker() {
@@ -110,7 +115,9 @@ fi
 export KEYLOOM_BROKER=${KEYLOOM_BROKER:-}
 failed=
 if [ -n "$tsan" ]; then
+  set -m # a group of its own, which can be ended as a whole
   build_tsan &
+  set +m
   tsan=$!
 fi
 [ -z "$dev" ] || run_tests dev "${dev_labels[@]}" || failed=yes

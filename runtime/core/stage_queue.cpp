@@ -172,6 +172,8 @@ void stage_queue::back_unbegun(detail::job& j) {
 }
 
 void stage_queue::call_again(uint32_t number) {
+  if (given_up_)
+    return;
   auto& from = slots_[number];
   from.due = from.returned.overdue();
   if (from.due)
@@ -243,8 +245,8 @@ bool stage_queue::accepts(const stage_limits& limits) const {
   int64_t const at_once = limits.concurrency;
   auto jobs = shared_->jobs.load(std::memory_order_relaxed) + unpublished_;
   if (limits_jobs_
-      && !has_room(static_cast<int64_t>(jobs_), jobs, at_once * (1 + limits.waiting_per_worker),
-                   at_once))
+      && !has_room(static_cast<int64_t>(jobs_), jobs,
+                   at_once * (1 + int64_t{limits.waiting_per_worker}), at_once))
     return false;
   return has_room(slots_used_, shared_->keys.load(std::memory_order_relaxed),
                   limits.concurrent_keys, 0);

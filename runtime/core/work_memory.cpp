@@ -23,8 +23,7 @@ event& work_memory::make_event() {
   auto& ev = *free_events_;
   free_events_ = ev.next_in_chain;
   ev.next_in_chain = nullptr;
-  if (free_events_ != nullptr)
-    prefetch(free_events_, sizeof(event));
+  prefetch(free_events_, sizeof(event));
   return ev;
 }
 
@@ -60,8 +59,7 @@ detail::job& work_memory::make_job(uint32_t stage) {
   auto& j = *free;
   free = j.next;
   j.next = nullptr;
-  if (free != nullptr)
-    prefetch(free, job_bytes);
+  prefetch(free, job_bytes);
   return j;
 }
 

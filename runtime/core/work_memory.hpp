@@ -132,7 +132,7 @@ struct run {
     if (j != nullptr) {
       first = j->next;
       --count;
-      if (first != nullptr && first->next != nullptr)
+      if (first != nullptr)
         prefetch(first->next, job_bytes);
     }
     return j;

@@ -134,7 +134,8 @@ void worker_pool::give_back(strand_ptr done, const rest& of) {
   --working_;
   auto stage = done->stage();
   auto& line = lines_[stage];
-  if (of.held_by != nullptr && source_.stages[stage]->held_back() == of.held_by)
+  if (of.held_by != nullptr && !of.memory->given_up()
+      && source_.stages[stage]->held_back() == of.held_by)
     line.held.push_back(std::move(done));
   else if (of.more) // or what held it back has changed since the worker looked
     line.waiting.push_back(std::move(done));
@@ -161,7 +162,7 @@ worker_pool::rest worker_pool::work_on(strand& mine) {
       if (held != nullptr && !held->hold(jobs.first->key))
         held = nullptr;
       mine.put_back(std::move(jobs));
-      return {true, std::move(held)};
+      return {true, std::move(held), std::move(memory)};
     }
     if (steady_clock::now() >= until && others_wait(index))
       return {true};

@@ -69,6 +69,7 @@ private:
   struct rest {
     bool more = false;                               ///< it has work
     std::shared_ptr<const detail::pauses> held_by{}; ///< what holds that back; null: nothing
+    core::work_memory_ptr memory{};                  ///< of what is held back
   };
 
   static void note(stage_line& line);

@@ -215,7 +215,7 @@ TEST_CASE("I9: an inspector ends with the last source, and its port is free agai
   CHECK(gone.error() == errc::no_inspector);
 }
 
-TEST_CASE("a port that is taken is told at the start, with the setting") {
+TEST_CASE("a port that is taken is told at the start, with the setting, and used once it is free") {
   auto broker = test_broker::embedded();
   source_fixture with{broker};
   auto in = broker.new_topic(1);
@@ -231,5 +231,16 @@ TEST_CASE("a port that is taken is told at the start, with the setting") {
   auto err = source.start();
   CHECK(err == errc::bad_config);
   CHECK_THAT(describe(err), Contains("keyloom.inspect.port") && Contains(std::to_string(port)));
+
+  // Another source keeps the inspector, which must not take the port for published.
+  event_source<> neighbour{with.system, with.config(in)};
+  neighbour.on_default([](context<>&, const record&) { return complete; });
+  require_ok(neighbour.start());
+  CHECK(source.start() == errc::bad_config);
+  elsewhere.middleman().unpublish(occupant, port);
   caf::anon_send(occupant, 1);
+  require_ok(source.start());
+  CHECK(client{port}.look().sources.size() == 2);
+  source.stop();
+  neighbour.stop();
 }

@@ -28,9 +28,11 @@ CACHE = pathlib.Path(os.environ.get("KEYLOOM_CACHE") or pathlib.Path.home() / ".
 
 
 def compiled_with(path):
-    """The files of ours that a file brings together, or itself."""
+    """The files of ours that a file brings together, or itself; none of what is generated when it is built."""
     if not path.is_relative_to(FOLDER):
         return [path]
+    if path.parent.name != "Unity":
+        return []
     return [pathlib.Path(name) for name in re.findall(r'^#include "(.*)"$', path.read_text(), re.MULTILINE)]
 
 
