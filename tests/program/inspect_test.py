@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import signal
+import subprocess
 import time
 import unittest
 
@@ -106,6 +107,27 @@ class Inspect(unittest.TestCase):
             top.read_until(r"STANDS STILL")
             os.kill(top.process, signal.SIGINT)
             self.assertEqual(top.code(), 0)
+
+    def test_example_08_sees_and_acts(self):
+        with embedded_broker() as address, hanging_worker(address) as place:
+            wait_for_key(place)
+
+            def example(*arguments):
+                command = [PROGRAM.parent / "examples/example_08_inspecting", *place.split(":"), *arguments]
+                return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+            looked = example()
+            self.assertEqual(looked.returncode, 0, looked.stderr)
+            found = re.search(r"key k000000 in stage '(\w+)' for \d+ s: waits for a call that runs", looked.stdout)
+            self.assertTrue(found, looked.stdout)
+            for order, paused in (("pause", True), ("resume", False)):
+                done = example(order, found[1])
+                self.assertEqual(done.stdout, "done\n", done.stderr)
+                source = report(keyloom("inspect", place, "--json"))["sources"][0]
+                self.assertEqual(source["stages"][0]["paused"], paused)
+            wrong = example("pause", "nowhere")
+            self.assertEqual(wrong.returncode, 1)
+            self.assertIn(f"'{found[1]}'", wrong.stderr)
 
     def test_top_says_when_the_process_is_away_and_tries_again(self):
         with embedded_broker() as address:
