@@ -119,8 +119,11 @@ caf::error source_impl::start() {
   for (auto& stage : plan_->stages)
     stage->hold_back({}); // an inspector's pauses end with the run they were meant for
   auto err = inspector_.open(*this, plan_->config, log_);
-  if (!err && (err = begin()))
-    take_down();
+  if (!err) {
+    err = begin();
+    if (err)
+      take_down();
+  }
   if (err)
     inspector_.close();
   else

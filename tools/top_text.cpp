@@ -36,9 +36,11 @@ std::string shown_bytes(uint64_t bytes) {
   auto number = static_cast<double>(bytes);
   if (number < step)
     return std::to_string(bytes) + " B";
-  for (const auto* unit : {"KiB", "MiB"})
-    if ((number /= step) < step)
+  for (const auto* unit : {"KiB", "MiB"}) {
+    number /= step;
+    if (number < step)
       return decimal(number, unit);
+  }
   return decimal(number / step, "GiB");
 }
 
