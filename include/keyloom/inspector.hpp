@@ -182,9 +182,9 @@ bool inspect(Inspector& f, thread_state& x) {
 template <class Inspector>
 bool inspect(Inspector& f, source_state& x) {
   return f.object(x).fields(
-    f.field("running", x.running), f.field("partitions", x.partitions), f.field("stages", x.stages),
-    f.field("batchers", x.batchers), f.field("records", x.records), f.field("out", x.out),
-    f.field("already_out", x.already_out), f.field("skipped", x.skipped),
+    f.field("running", x.running), f.field("joined", x.joined), f.field("partitions", x.partitions),
+    f.field("stages", x.stages), f.field("batchers", x.batchers), f.field("records", x.records),
+    f.field("out", x.out), f.field("already_out", x.already_out), f.field("skipped", x.skipped),
     f.field("dead_lettered", x.dead_lettered), f.field("retries", x.retries),
     f.field("parked", x.parked), f.field("forwarded", x.forwarded), f.field("commits", x.commits),
     f.field("interjections", x.interjections),

@@ -77,6 +77,8 @@ class Inspect(unittest.TestCase):
             key = source["keys"][0]["oldest"]
             self.assertEqual(key["key"], "k000000")
             self.assertEqual(key["waits_for"], "a call that runs")
+            self.assertTrue(source["joined"])
+            self.assertEqual(source["not_ready"], [])  # it does not stand still for long enough
             stage = key["stage"]
             self.assertEqual([each["name"] for each in source["stages"]], [stage])
             text = keyloom("inspect", place)
