@@ -16,10 +16,6 @@ std::string field(const std::string& name, const std::string& value) {
   return table_line({{name, label_width, true}, {value, 0, true}});
 }
 
-std::string number(uint64_t value) {
-  return with_commas(value);
-}
-
 } // namespace
 
 void top_view::add_page_of(std::vector<row>& to, const subject& what) const {
@@ -63,12 +59,12 @@ void top_view::add_partition_page(std::vector<row>& to, const subject& what) con
   add("position", shown_number(it->position));
   add("end", shown_number(it->end));
   add("lag", shown_number(it->lag));
-  add("in flight", number(it->in_flight));
+  add("in flight", with_commas(it->in_flight));
   add("held", shown_bytes(it->held_bytes));
   if (it->restore.seconds > 0)
     add("restored", to_string(it->restore));
   if (it->store_size)
-    add("entries in its store", number(*it->store_size));
+    add("entries in its store", with_commas(*it->store_size));
   to.push_back({{"", emphasis::plain}, {}});
   add_keys(to, what.source, what);
 }
@@ -86,30 +82,31 @@ void top_view::add_stage_page(std::vector<row>& to, const subject& what) const {
     for (auto& each : it->paused_keys)
       add("paused key", core::shown_key(each));
     add("kind, mode", to_string(it->kind) + ", " + to_string(it->mode));
-    add("limits", number(it->limits.concurrency) + " at once, "
-                    + number(it->limits.waiting_per_worker) + " waiting for each, "
-                    + number(it->limits.concurrent_keys) + " keys");
-    add("running", number(it->running));
-    add("waiting", number(it->waiting));
-    add("keys", number(it->keys));
-    add("parked", number(it->parked));
-    add("retries", number(it->retries));
-    add("timed out", number(it->timed_out));
-    add("late answers", number(it->late_answers));
+    add("limits", with_commas(it->limits.concurrency) + " at once, "
+                    + with_commas(it->limits.waiting_per_worker) + " waiting for each, "
+                    + with_commas(it->limits.concurrent_keys) + " keys");
+    add("running", with_commas(it->running));
+    add("waiting", with_commas(it->waiting));
+    add("keys", with_commas(it->keys));
+    add("parked", with_commas(it->parked));
+    add("retries", with_commas(it->retries));
+    add("timed out", with_commas(it->timed_out));
+    add("late answers", with_commas(it->late_answers));
     if (it->actors_made > 0)
-      add("handler actors", number(it->actors_alive) + " alive, " + number(it->actors_made)
-                              + " made, " + number(it->actors_evicted) + " evicted");
+      add("handler actors", with_commas(it->actors_alive) + " alive, "
+                              + with_commas(it->actors_made) + " made, "
+                              + with_commas(it->actors_evicted) + " evicted");
   } else if (auto batcher = std::ranges::find(source.batchers, what.stage, &batcher_state::name);
              batcher != source.batchers.end()) {
     add("paused", batcher->paused ? "yes, by an inspector" : "");
-    add("limits", number(batcher->max_concurrent_batches) + " batches at once, "
-                    + number(batcher->max_batch_size) + " items each");
-    add("batches running", number(batcher->running));
-    add("items waiting", number(batcher->waiting_items));
-    add("batches so far", number(batcher->batches) + ", with " + number(batcher->items)
-                            + " items; the largest had " + number(batcher->largest));
-    add("parked", number(batcher->parked));
-    add("retries", number(batcher->retries));
+    add("limits", with_commas(batcher->max_concurrent_batches) + " batches at once, "
+                    + with_commas(batcher->max_batch_size) + " items each");
+    add("batches running", with_commas(batcher->running));
+    add("items waiting", with_commas(batcher->waiting_items));
+    add("batches so far", with_commas(batcher->batches) + ", with " + with_commas(batcher->items)
+                            + " items; the largest had " + with_commas(batcher->largest));
+    add("parked", with_commas(batcher->parked));
+    add("retries", with_commas(batcher->retries));
   }
   to.push_back({{"", emphasis::plain}, {}});
   add_keys(to, what.source, what);
@@ -135,7 +132,7 @@ void top_view::add_key_page(std::vector<row>& to, const subject& what) const {
   add("waits for", ev.waits_for);
   add("partition", it->topic + "/" + std::to_string(it->partition));
   add("offset", ev.offset >= 0 ? std::to_string(ev.offset) : "none: an interjection");
-  add("jobs of the key", number(it->jobs));
+  add("jobs of the key", with_commas(it->jobs));
 }
 
 } // namespace keyloom::tools

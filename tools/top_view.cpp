@@ -1,6 +1,7 @@
 #include "tools/top_view.hpp"
 
 #include "runtime/core/shown_key.hpp"
+#include "runtime/core/state_text.hpp"
 #include "tools/progress.hpp"
 #include "tools/top_text.hpp"
 
@@ -25,7 +26,7 @@ std::string key_text(const event_state& of) {
 
 /// Its work has not begun, as others are in the way.
 bool waits_for_place(const event_state& of) {
-  return of.waits_for.starts_with("a place in the stage");
+  return of.waits_for.starts_with(core::place_in_stage);
 }
 
 /// In a sentence.
@@ -39,10 +40,6 @@ std::string stage_text(const event_state& of) {
 
 std::string place_text(const key_state& of) {
   return of.topic + "/" + std::to_string(of.partition);
-}
-
-std::string unsigned_text(uint64_t number) {
-  return with_commas(number);
 }
 
 std::string counted(uint64_t number, const std::string& what) {
@@ -216,8 +213,8 @@ void top_view::add_standing(std::vector<row>& to) const {
   auto places = static_cast<size_t>(std::ranges::count_if(standing, [](auto& each) {
     return waits_for_place(each.first->oldest);
   }));
-  to.push_back({{"STANDS STILL, longest first (" + unsigned_text(standing.size() - places)
-                   + ", and " + unsigned_text(places) + " that only wait for a place in a stage)",
+  to.push_back({{"STANDS STILL, longest first (" + with_commas(standing.size() - places) + ", and "
+                   + with_commas(places) + " that only wait for a place in a stage)",
                  emphasis::heading},
                 {}});
   for (size_t i = 0; i < std::min(standing.size(), most_standing); ++i) {
@@ -262,7 +259,7 @@ void top_view::add_source(std::vector<row>& to, size_t index) const {
         + "; committed " + shown_time(commit.since_last) + " ago in "
         + shown_time(std::chrono::duration_cast<milliseconds>(commit.took)) + ", "
         + counted(commit.pending, "partitions pending") + transactions + "; "
-        + unsigned_text(source.workers.busy) + " of "
+        + with_commas(source.workers.busy) + " of "
         + counted(source.workers.threads, "threads busy; ") + counted(source.retries, "retries, ")
         + counted(source.parked, "parked, ") + counted(source.skipped, "skipped, ")
         + counted(source.dead_lettered, "dead letters"),
@@ -312,7 +309,7 @@ void top_view::add_partitions(std::vector<row>& to, size_t index) const {
                         to_string(each->lifecycle) + (each->traced ? "*" : ""),
                         each->oldest_age.count() > 0 ? shown_time(each->oldest_age) : "-",
                         shown_number(each->lag), speed ? shown_number(*speed) : "-",
-                        unsigned_text(each->in_flight), shown_bytes(each->held_bytes),
+                        with_commas(each->in_flight), shown_bytes(each->held_bytes),
                         shown_number(each->committed), shown_number(each->end), why),
                    stalled ? emphasis::alert : emphasis::plain},
                   subject{subject::kind::partition, index, each->topic, each->partition}});
@@ -348,9 +345,9 @@ void top_view::add_stages(std::vector<row>& to, size_t index) const {
       {{line(each.name, to_string(each.kind) + ", " + to_string(each.mode),
              each.kind == processor_kind::compute
                ? "-"
-               : unsigned_text(each.running) + "/" + std::to_string(each.limits.concurrency),
-             unsigned_text(each.waiting), unsigned_text(each.keys), unsigned_text(each.parked),
-             unsigned_text(each.timed_out), note),
+               : with_commas(each.running) + "/" + std::to_string(each.limits.concurrency),
+             with_commas(each.waiting), with_commas(each.keys), with_commas(each.parked),
+             with_commas(each.timed_out), note),
         each.paused || !each.paused_keys.empty() ? emphasis::alert : emphasis::plain},
        subject{subject::kind::stage, index, {}, 0, each.name}});
   }
@@ -377,10 +374,9 @@ void top_view::add_batchers(std::vector<row>& to, size_t index) const {
   for (auto& each : batchers)
     to.push_back(
       {{line(each.name,
-             unsigned_text(each.running) + "/" + std::to_string(each.max_concurrent_batches),
-             unsigned_text(each.waiting_items), unsigned_text(each.sets),
-             unsigned_text(each.batches),
-             each.batches > 0 ? unsigned_text(each.items / each.batches) : "-",
+             with_commas(each.running) + "/" + std::to_string(each.max_concurrent_batches),
+             with_commas(each.waiting_items), with_commas(each.sets), with_commas(each.batches),
+             each.batches > 0 ? with_commas(each.items / each.batches) : "-",
              each.paused ? "PAUSED by an inspector" : ""),
         each.paused ? emphasis::alert : emphasis::plain},
        subject{subject::kind::stage, index, {}, 0, each.name}});
@@ -428,7 +424,7 @@ void top_view::add_keys(std::vector<row>& to, size_t index,
     auto& ev = each->oldest;
     to.push_back({{line(shown_time(ev.age), key_text(ev), ev.stage.empty() ? "-" : ev.stage,
                         place_text(*each), ev.offset >= 0 ? std::to_string(ev.offset) : "-",
-                        unsigned_text(each->jobs), ev.waits_for),
+                        with_commas(each->jobs), ev.waits_for),
                    ev.age >= standing_after ? emphasis::alert : emphasis::plain},
                   about(*each, index)});
   }

@@ -1,6 +1,7 @@
 // What the oldest event of a partition waits for, in words (I10). Asked seldom, so nothing is kept
 // for it: events and jobs are looked through.
 #include "runtime/core/partition.hpp"
+#include "runtime/core/state_text.hpp"
 
 #include <keyloom/detail/batch_job.hpp>
 
@@ -119,7 +120,7 @@ std::string partition::waits_for_place(const detail::job& j) const {
   if (stage.kind() == processor_kind::compute)
     return "a thread to run it";
   auto running = common_.stages[j.stage].running.load(std::memory_order_relaxed);
-  return "a place in the stage, " + std::to_string(running) + " of "
+  return std::string{place_in_stage} + ", " + std::to_string(running) + " of "
          + std::to_string(stage.limits().concurrency) + " are taken";
 }
 

@@ -45,10 +45,6 @@ properties of_reader(properties users) {
   return users;
 }
 
-double seconds_since(clock::time_point begin) {
-  return std::chrono::duration<double>(clock::now() - begin).count();
-}
-
 } // namespace
 
 struct change_log_reader::impl {
@@ -242,7 +238,6 @@ void change_log_reader::impl::tell_progress(int32_t partition, reading& of) {
   if (clock::now() - of.told < progress_interval)
     return;
   of.told = clock::now();
-  of.progress.seconds = seconds_since(of.began);
   port.progressed(partition, of.progress);
 }
 
@@ -264,7 +259,6 @@ void change_log_reader::impl::hear_events() {
 /// The last word about it.
 void change_log_reader::impl::end(int32_t partition, const caf::error& reason) {
   auto& of = partitions.at(partition);
-  of.progress.seconds = seconds_since(of.began);
   auto how_far = of.progress;
   auto position = of.start.log.high - how_far.remaining;
   forget(partition);

@@ -26,7 +26,6 @@ public:
   struct progress {
     uint64_t records = 0;  ///< entries that were read
     uint64_t bytes = 0;    ///< of them, as held in memory
-    double seconds = 0;    ///< since `restore`
     int64_t remaining = 0; ///< offsets up to the end; more than entries
   };
 

@@ -40,10 +40,7 @@ void worker_pool::set_concurrency(uint32_t stage, uint32_t concurrency) {
   auto& line = lines_[stage];
   line.concurrency = concurrency;
   note(line);
-  while (line.running < line.concurrency && !line.waiting.empty()) {
-    make_first_ready(line);
-    call_worker();
-  }
+  begin_waiting(line);
 }
 
 void worker_pool::look_again(uint32_t stage) {
@@ -52,10 +49,7 @@ void worker_pool::look_again(uint32_t stage) {
     return;
   auto& line = lines_[stage];
   std::ranges::move(std::exchange(line.held, {}), std::back_inserter(line.waiting));
-  while (line.running < line.concurrency && !line.waiting.empty()) {
-    make_first_ready(line);
-    call_worker();
-  }
+  begin_waiting(line);
 }
 
 // With mutex_ held:
@@ -74,6 +68,14 @@ void worker_pool::make_first_ready(stage_line& line) {
   auto first = std::move(line.waiting.front());
   line.waiting.pop_front();
   make_ready(line, std::move(first));
+}
+
+/// As many as may be worked on at once.
+void worker_pool::begin_waiting(stage_line& line) {
+  while (line.running < line.concurrency && !line.waiting.empty()) {
+    make_first_ready(line);
+    call_worker();
+  }
 }
 
 void worker_pool::call_worker() {

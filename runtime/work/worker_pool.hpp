@@ -75,6 +75,7 @@ private:
   static void note(stage_line& line);
   void make_ready(stage_line& line, strand_ptr strand);
   void make_first_ready(stage_line& line);
+  void begin_waiting(stage_line& line);
   void call_worker();
   void work();
   strand_ptr next(strand_ptr done, const rest& of);

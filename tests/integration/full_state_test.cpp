@@ -32,14 +32,7 @@ TEST_CASE("the full state names the key that hangs, its stage and age, and how f
   auto cfg = with.config(in);
   cfg.stall_warning = 100ms;
   event_source<> source{with.system, cfg};
-  stage_options options{.limits = {.concurrency = 3}};
-  auto hold = source.stage<int, void>("hold", blocking([&calls](std::string_view key, int&) {
-                                        if (key == "slow")
-                                          calls.call(key);
-                                      }),
-                                      options);
-  source.on_default(
-    [hold](context<>& ctx, const record& rec) { return hold.schedule(ctx, rec.key, 1); });
+  hold_slow_key(source, calls);
   require_ok(source.start());
   source_state seen;
   REQUIRE(eventually([&] {

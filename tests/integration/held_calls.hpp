@@ -2,6 +2,8 @@
 // a test sees what had begun, and whether two calls of a key ever ran at once. Any thread.
 #pragma once
 
+#include <keyloom/keyloom.hpp>
+
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -58,5 +60,16 @@ private:
   bool open_ = false;
   bool overlapped_ = false;
 };
+
+/// Each record is a job of a stage "hold", where those of key "slow" are held; three calls at once.
+inline void hold_slow_key(event_source<>& source, held_calls& calls) {
+  auto hold = source.stage<int, void>("hold", blocking([&calls](std::string_view key, int&) {
+                                        if (key == "slow")
+                                          calls.call(key);
+                                      }),
+                                      stage_options{.limits = {.concurrency = 3}});
+  source.on_default(
+    [hold](context<>& ctx, const record& rec) { return hold.schedule(ctx, rec.key, 1); });
+}
 
 } // namespace keyloom::test

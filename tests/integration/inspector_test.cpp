@@ -78,14 +78,7 @@ TEST_CASE("a program elsewhere sees which key hangs, pauses and resumes, changes
   auto cfg = with.config(in);
   cfg.inspect_port = free_port(with.system);
   event_source<> source{with.system, cfg};
-  stage_options options{.limits = {.concurrency = 3}};
-  auto hold = source.stage<int, void>("hold", blocking([&calls](std::string_view key, int&) {
-                                        if (key == "slow")
-                                          calls.call(key);
-                                      }),
-                                      options);
-  source.on_default(
-    [hold](context<>& ctx, const record& rec) { return hold.schedule(ctx, rec.key, 1); });
+  hold_slow_key(source, calls);
   require_ok(source.start());
   client other{*cfg.inspect_port};
 
@@ -97,6 +90,7 @@ TEST_CASE("a program elsewhere sees which key hangs, pauses and resumes, changes
   CHECK(seen.process == static_cast<uint64_t>(getpid()));
   auto& first = seen.sources[0];
   CHECK(first.group == with.group);
+  CHECK(first.joined);
   CHECK(first.keys[0].oldest.key == "slow");
   CHECK(first.keys[0].oldest.stage == "hold");
   CHECK(first.keys[0].oldest.waits_for == "a call that runs");

@@ -44,12 +44,7 @@ TEST_CASE("I10: a partition that stands still turns readiness off, with key, sta
   cfg.http_port = free_port();
   auto port = static_cast<uint16_t>(cfg.http_port);
   event_source<> source{with.system, cfg};
-  auto hold = source.stage<int, void>("hold", blocking([&calls](std::string_view key, int&) {
-                                        if (key == "slow")
-                                          calls.call(key);
-                                      }));
-  source.on_default(
-    [hold](context<>& ctx, const record& rec) { return hold.schedule(ctx, rec.key, 1); });
+  hold_slow_key(source, calls);
   require_ok(source.start());
   REQUIRE(eventually([&] { return http_get(port, "/readyz").status == 200; }));
   send(broker, {{.topic = in, .key = "slow", .value = "1", .partition = 0}});
