@@ -13,9 +13,11 @@ allow; paced ones get records at a rate and tell latency and CPU. The figures ar
 machine; let nothing else run beside it. All of them take about half an hour. Exits 1 when a run
 fails, 0 whatever the speed.
 
-  SCENARIO      inline, compute, actor, async, forward, work-out, forward-eos, raw-eos; blocking-1ms, blocking-10ms, blocking-100ms,
+  SCENARIO      inline, compute, actor, async, forward, work-out; blocking-1ms, blocking-10ms, blocking-100ms,
                 actor-10ms, async-10ms; batch, batch-10ms; zipf, zipf-by-run; keys-100k, keys-1m; partitions-24,
-                partitions-1; latency, latency-eos, latency-raw-eos, paced-8, paced-1000, idle-8, idle-1000. Default: all of them
+                partitions-1; latency, paced-8, paced-1000, idle-8, idle-1000. Exactly once: forward-eos,
+                raw-eos, count-eos, blocking-1ms-eos, latency-eos, latency-raw-eos, calls-eos, stragglers-eos,
+                light-eos, light-raw-eos, restore. Default: all of them
   --records N   records of those that are compared with the raw loop (default 4,000,000)
   --rounds N    how often each is measured (default 3)
 
@@ -50,6 +52,8 @@ if [ -z "${KEYLOOM_BROKER:-}" ]; then
   # A thousand partitions take more than the heap that broker.sh gives it.
   export KEYLOOM_BROKER_JAVA=${KEYLOOM_BROKER_JAVA:--Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1}
   KEYLOOM_BROKER=$(KEYLOOM_BROKER_DIR=$own_broker_dir "$keyloom_root/tools/broker.sh" start | tail -n 1)
+  KEYLOOM_BROKER_PID=$(<"$own_broker_dir/pid")
+  export KEYLOOM_BROKER_PID
 fi
 export KEYLOOM_BROKER KEYLOOM_BUILD=${KEYLOOM_BUILD:-$keyloom_root/build/release}
 python3 "$keyloom_root/tools/bench/main.py" "$@"

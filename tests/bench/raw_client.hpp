@@ -30,6 +30,7 @@ struct settings {
   std::string group;
   std::string out;
   std::string producers = "2"; ///< raw_eos
+  std::string cadence = "10";  ///< raw_eos: milliseconds
   bool follow = false;         ///< raw_eos
   bool json = false;
   properties kafka = {};
@@ -160,11 +161,10 @@ inline void report(const figures& of, bool json) {
 
 inline settings parse(int argc, char** argv, std::string_view usage) {
   settings result;
-  std::map<std::string_view, std::string*> texts{{"--brokers", &result.brokers},
-                                                 {"--topic", &result.topic},
-                                                 {"--group", &result.group},
-                                                 {"--out", &result.out},
-                                                 {"--producers", &result.producers}};
+  std::map<std::string_view, std::string*> texts{
+    {"--brokers", &result.brokers},     {"--topic", &result.topic},
+    {"--group", &result.group},         {"--out", &result.out},
+    {"--producers", &result.producers}, {"--cadence", &result.cadence}};
   for (int i = 1; i < argc; ++i) {
     std::string_view name{argv[i]};
     if (name == "--json") {

@@ -15,7 +15,8 @@
 // assigned.
 //
 // Ends when everything that was in the topic at the start is committed, or with --follow at
-// SIGTERM. A transaction is handed on when a producer is free and it is 10 ms old, or full.
+// SIGTERM. A transaction is handed on when a producer is free and it is --cadence (10) ms old, or
+// full.
 #include "tests/bench/raw_client.hpp"
 
 #include <algorithm>
@@ -31,7 +32,6 @@ using namespace raw;
 
 constexpr size_t batch_size = 1000;
 constexpr size_t most_records = 50'000; // of a transaction: more gain nothing, and are memory
-constexpr auto cadence = std::chrono::milliseconds{10};
 constexpr int call_ms = 30'000;
 
 volatile std::sig_atomic_t stopped = 0;
@@ -205,7 +205,7 @@ struct input {
 class loop {
 public:
   explicit loop(const settings& cfg)
-    : settings_(cfg), all_{settings_},
+    : settings_(cfg), cadence_(std::atoi(cfg.cadence.c_str())), all_{settings_},
       client_(make_consumer(cfg, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR)),
       events_(rd_kafka_queue_get_consumer(client_)) {
     for (int i = 0, count = std::stoi(cfg.producers); i < count; ++i)
@@ -275,7 +275,7 @@ private:
 
   void hand_on(bool at_once) {
     auto due = at_once || next_->records.size() >= most_records
-               || steady::now() - next_->opened >= cadence;
+               || steady::now() - next_->opened >= cadence_;
     auto& turn = *producers_[count_ % producers_.size()];
     if (next_->offsets.empty() || !due || !turn.is_free())
       return;
@@ -306,6 +306,7 @@ private:
   }
 
   settings settings_;
+  std::chrono::milliseconds cadence_;
   shared all_;
   rd_kafka_t* client_;
   rd_kafka_queue_t* events_;
@@ -319,7 +320,8 @@ private:
 
 constexpr std::string_view usage = "usage: raw_eos --brokers HOST:PORT --topic T --group G --out "
                                    "T2 [--producers 1..3] [--follow]\n"
-                                   "               [--json] [--kafka property=value]...\n"
+                                   "               [--cadence MS] [--json] [--kafka "
+                                   "property=value]...\n"
                                    "Copies what is in T now, exactly once, with plain librdkafka, "
                                    "and says how fast that was. With\n"
                                    "--follow it goes on until SIGTERM.\n";

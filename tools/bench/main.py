@@ -9,9 +9,10 @@ import argparse
 import dataclasses
 
 import paced
+import restore
 import runs
 import tables
-from scenarios import SCENARIOS, RawLoop, Scenario, with_needed
+from scenarios import SCENARIOS, Paced, RawLoop, Restore, Scenario, with_needed
 
 
 def parse_options():
@@ -39,6 +40,16 @@ def sized(scenario, records):
                                topic=dataclasses.replace(scenario.topic, records=records))
 
 
+def in_turns(measure, bench, chosen, kind, rounds):
+    """Measures all scenarios of one kind, round by round."""
+    of_kind = {name: scenario for name, scenario in chosen.items() if isinstance(scenario, kind)}
+    results = {name: [] for name in of_kind}
+    for turn in range(rounds):
+        for name, scenario in of_kind.items():
+            results[name].append(measure(bench, name, scenario, turn))
+    return results
+
+
 def main():
     options = parse_options()
     if options.check:
@@ -52,10 +63,11 @@ def main():
     for turn in range(1, options.rounds + 1):
         for run in all_runs:
             results[run].append(bench.measure(run, turn))
-    rates = {name: [paced.measure(bench, name, scenario, turn) for turn in range(options.rounds)]
-             for name, scenario in chosen.items() if name not in drains}
+    rates = in_turns(paced.measure, bench, chosen, Paced, options.rounds)
+    restores = in_turns(restore.measure, bench, chosen, Restore, options.rounds)
     tables.print_drains(results, drains, options.rounds)
     tables.print_paced(rates, chosen)
+    tables.print_restores(restores, chosen)
 
 
 if __name__ == "__main__":

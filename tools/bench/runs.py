@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import uuid
@@ -81,12 +82,20 @@ class Bench:
                  "--partitions", str(partitions))
         return name
 
+    @staticmethod
+    def free_port():
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            return free.getsockname()[1]
+
     def measure(self, run, turn):
         scenario = run.scenario
         group = re.sub("[^A-Za-z0-9-]+", "-", f"bench-{self.run_id}-{run.name}-{turn}")
         common = ["--topic", self.topic_of(scenario.topic), "--group", group]
         if scenario.forwards:
             common += ["--out", self.empty_topic(f"{group}-out", scenario.topic.partitions)]
+        if scenario.counts:
+            common += ["--state", f"{group}-counts"]
         if scenario.program == "keyloom":
             result = self.run("keyloom", "work", *common, *scenario.options, "--until-end")
         elif scenario.program == "bench/forward":

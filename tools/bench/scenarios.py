@@ -54,6 +54,7 @@ class Scenario:
     aim: str = ""  # of the ratio, in words
     topic: Topic = Topic()
     forwards: bool = False  # writes to an output topic, and so does the raw loop
+    counts: bool = False  # has a store, and a change log of its own
     program: str = "keyloom"  # or a program of tests/bench, which takes --records
 
 
@@ -64,10 +65,22 @@ class Paced:
     rate: int  # records/s; 0: none at all
     aim: str = ""
     partitions: int = 8
+    keys: int = 1000
     seconds: int = 20
     forwards: bool = False
-    against: str = ""  # another paced scenario, whose CPU is compared
+    counts: bool = False  # has a store, and a change log of its own
+    against: str = ""  # another paced scenario
+    field: str = "cores"  # what is compared with it
     program: str = "keyloom"  # or a program of tests/bench
+
+
+@dataclasses.dataclass(frozen=True)
+class Restore:
+    """A worker counts so many keys and ends; how long the next one restores its store."""
+    keys: int
+    aim: str = ""
+    partitions: int = 8
+    against: str = ""
 
 
 def calls(processor, delay_ms, concurrency, records, aim):
@@ -81,6 +94,9 @@ NONE = ("--processor", "none")
 COMPUTE = ("--processor", "compute")
 MILLION = Topic(records=1_000_000)
 BATCH = ("--processor", "batch", "--batch-size", "50")
+BLOCKING_1MS = ("--processor", "blocking", "--delay-ms", "1")
+# A thousand places, and a store that is written in the last turn.
+COUNTING = ("work", *BLOCKING_1MS, "--concurrency", "1000", "--exactly-once")
 
 SCENARIOS = {
     "inline": Scenario(NONE, aim="0.85"),
@@ -92,6 +108,9 @@ SCENARIOS = {
     "raw-eos": Scenario((), topic=MILLION, forwards=True, program="bench/raw_eos"),
     "forward-eos": Scenario(("--exactly-once", "1"), Other("raw-eos"), "0.85", MILLION, forwards=True,
                             program="bench/forward"),
+    "count-eos": Scenario((*NONE, "--exactly-once"), Other("raw-eos"), "600,000/s", MILLION, counts=True),
+    "blocking-1ms-eos": Scenario((*BLOCKING_1MS, "--concurrency", "100", "--exactly-once"),
+                                 Other("blocking-1ms"), "0.9", MILLION, forwards=True),
     "blocking-1ms": calls("blocking", 1, 100, 1_000_000, "0.8, 8 us"),
     "blocking-10ms": calls("blocking", 10, 1000, 1_000_000, "0.85"),
     "blocking-100ms": calls("blocking", 100, 1000, 100_000, "0.9"),
@@ -107,9 +126,16 @@ SCENARIOS = {
     "partitions-24": Scenario(NONE, Other("inline"), "0.8", Topic(partitions=24)),
     "partitions-1": Scenario(NONE, Other("inline"), "0.6", Topic(partitions=1)),
     "latency": Paced(("work", *NONE, "--kafka", "linger.ms=1"), 5000, "p50 5 ms, p99 20 ms", forwards=True),
-    "latency-eos": Paced(("work", *NONE, "--exactly-once"), 5000,
-                         "p50 15 ms, p99 40 ms, 1.2 x latency-raw-eos", forwards=True),
+    "latency-eos": Paced(("work", *NONE, "--exactly-once"), 5000, "p50 15 ms, p99 40 ms, at most 1.2",
+                         forwards=True, against="latency-raw-eos", field="visible_p99_ms"),
     "latency-raw-eos": Paced(("--follow",), 5000, forwards=True, program="bench/raw_eos"),
+    "calls-eos": Paced(COUNTING, 5000, keys=100_000, forwards=True, counts=True),
+    "stragglers-eos": Paced((*COUNTING, "--stragglers", "0.001:2000"), 5000, "at most 1.5", keys=100_000,
+                            forwards=True, counts=True, against="calls-eos", field="visible_p99_ms"),
+    "light-eos": Paced(("work", *NONE, "--exactly-once"), 100, "at most 1", forwards=True,
+                       against="light-raw-eos", field="broker_cores"),
+    "light-raw-eos": Paced(("--follow", "--cadence", "50"), 100, forwards=True, program="bench/raw_eos"),
+    "restore": Restore(1_000_000, "1.0 s"),
     "paced-8": Paced(("work", *NONE), 10_000),
     "paced-1000": Paced(("work", *NONE), 10_000, "at most 2", partitions=1000, against="paced-8"),
     "idle-8": Paced(("work", *NONE), 0),

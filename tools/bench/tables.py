@@ -43,17 +43,35 @@ def print_drains(results, scenarios, rounds):
 def print_paced(results, scenarios):
     if not results:
         return
-    print("\n| at a rate | rec/s | partitions | of a core | compared | done after, ms (p50, p99) "
+    print("\n| at a rate | rec/s | partitions | of a core | of the broker | compared | done after, ms (p50, p99) "
           "| visible after, ms (p50, p99) | aim | memory, MB |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for name, done in results.items():
         scenario = scenarios[name]
-        cores = median(done, "cores")
-        ratio = f"{cores / median(results[scenario.against], 'cores'):.2f} x {scenario.against}" \
-            if scenario.against else ""
+        of_broker = f"{median(done, 'broker_cores'):.1%}" if done[0]["broker_cores"] else ""
         latency = f"{median(done, 'lat_p50_ms'):.1f}, {median(done, 'lat_p99_ms'):.1f}" \
             if scenario.rate and scenario.program == "keyloom" else ""
         visible = f"{median(done, 'visible_p50_ms'):.1f}, {median(done, 'visible_p99_ms'):.1f}" \
             if scenario.forwards else ""
-        print(f"| {name} | {scenario.rate:,} | {scenario.partitions} | {cores:.1%} | {ratio} "
-              f"| {latency} | {visible} | {scenario.aim} | {median(done, 'maxrss_mb'):.0f} |")
+        print(f"| {name} | {scenario.rate:,} | {scenario.partitions} | {median(done, 'cores'):.1%} "
+              f"| {of_broker} | {paced_ratio(scenario, done, results)} | {latency} | {visible} "
+              f"| {scenario.aim} | {median(done, 'maxrss_mb'):.0f} |")
+
+
+def paced_ratio(scenario, done, results):
+    if not scenario.against or done[0][scenario.field] is None:
+        return ""
+    ratio = median(done, scenario.field) / median(results[scenario.against], scenario.field)
+    what = {"cores": "the CPU of ", "broker_cores": "the broker's CPU of ", "visible_p99_ms": "the p99 of "}
+    return f"{ratio:.2f} x {what[scenario.field]}{scenario.against}"
+
+
+def print_restores(results, scenarios):
+    if not results:
+        return
+    print("\n| restored | entries | partitions | seconds | aim | memory, MB |")
+    print("|---|---|---|---|---|---|")
+    for name, done in results.items():
+        scenario = scenarios[name]
+        print(f"| {name} | {median(done, 'entries'):,.0f} | {scenario.partitions} "
+              f"| {median(done, 'seconds'):.2f} | {scenario.aim} | {median(done, 'maxrss_mb'):.0f} |")
