@@ -14,13 +14,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// How often the meters are looked at.
+/// How often the meters are looked at, at least.
 constexpr auto tick_interval = 5ms;
 
-/// From one transaction to the next while they hold many events, and at most.
+/// From one transaction to the next, and at most.
 constexpr auto least_pace = 10ms;
 constexpr auto most_pace = 50ms;
-constexpr size_t many_events = 20;
+
+/// With fewer events in each they come seldomer; with so many, a larger one gains little.
+constexpr size_t few_events = 20;
+constexpr size_t crowd = 2000;
+
+/// How much of the last hand-over counts against those before.
+constexpr int smoothing = 8;
 
 /// A hand-over waits so long for open transactions to end.
 constexpr auto abort_timeout = 15s;
@@ -60,7 +66,7 @@ caf::behavior transaction_committer_state::make_behavior() {
   return {
     [this](tick_atom) {
       tick();
-      tell_later(*self_, tick_interval, tick_atom_v);
+      tell_later(*self_, until_next_look(), tick_atom_v);
     },
     [this](retry_atom) { shared_->poller->ask_membership(); },
     [this](const commit_for& news) { follow(news); },
@@ -70,7 +76,7 @@ caf::behavior transaction_committer_state::make_behavior() {
     },
     [this](const final_commit& asked) { return last_commit(asked); },
     [this](const group_membership& news) { on_membership(news); },
-    [this](const chain_acknowledged&) { tick(); },
+    [this](const chain_acknowledged& news) { on_acknowledged(news.which); },
     [this](const chain_committed& news) { on_committed(news.which); },
     [this](const chain_aborted& news) { on_aborted(news); },
     [this](const chain_failed& news) { on_failed(news); },
@@ -105,11 +111,18 @@ void transaction_committer_state::tick() {
   gather(bare);
 }
 
+/// No later than the next transaction is due.
+transaction_committer_state::clock::duration transaction_committer_state::until_next_look() const {
+  auto left = last_gathered_ + pace_ - clock::now();
+  return left <= 0ms ? tick_interval : std::clamp<clock::duration>(left, 1ms, tick_interval);
+}
+
 void transaction_committer_state::gather(bool bare) {
-  last_gathered_ = clock::now();
   for (auto& [where, each] : partitions_)
-    if (!each.asked && (bare || each.meter->sendable))
+    if (!each.asked && (bare || each.meter->sendable)) {
       ask(where, each, bare);
+      last_gathered_ = clock::now();
+    }
   if (unanswered_ == 0)
     submit(); // what came late
 }
@@ -159,14 +172,22 @@ void transaction_committer_state::submit() {
   auto parts = std::exchange(gathered_parts_, {});
   for (auto& each : parts)
     each.sent = clock::now();
-  pace_ = std::exchange(gathered_events_, 0) >= many_events
-            ? least_pace
-            : std::min<clock::duration>(pace_ * 2, most_pace);
+  pace_ = pace_after(std::exchange(gathered_events_, 0));
   if (which)
     open_.emplace(*which, std::move(parts));
   else // it is over, and says so itself
     warn("a transaction was not taken: " + describe(which.error()));
   note_open();
+}
+
+/// A hand-over of few records is mostly the broker's work for each partition in it: were they to
+/// follow each other without a pause, it would come to nothing else, and each would take longer.
+transaction_committer_state::clock::duration
+transaction_committer_state::pace_after(size_t events) const {
+  if (events >= crowd)
+    return least_pace;
+  auto pace = events < few_events ? pace_ * 2 : hand_over_ * 4 / 3;
+  return std::clamp<clock::duration>(pace, least_pace, most_pace);
 }
 
 /// For who looks from outside.
@@ -175,6 +196,17 @@ void transaction_committer_state::note_open() {
 }
 
 // -- what became of it ----------------------------------------------------------------------------
+
+/// Transactions are handed over one after the other.
+void transaction_committer_state::on_acknowledged(number which) {
+  auto now = clock::now();
+  if (auto it = open_.find(which); it != open_.end() && !it->second.empty()) {
+    auto took = now - std::max(it->second.front().sent, last_acknowledged_);
+    hand_over_ += (took - hand_over_) / smoothing;
+  }
+  last_acknowledged_ = now;
+  tick();
+}
 
 void transaction_committer_state::on_committed(number which) {
   auto it = open_.find(which);

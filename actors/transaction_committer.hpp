@@ -59,12 +59,14 @@ private:
 
   void follow(const commit_for& news);
   void tick();
+  clock::duration until_next_look() const;
   void gather(bool bare);
   void ask(const kafka::topic_partition& where, followed& of, bool bare);
   void heard(const kafka::topic_partition& where, const core::partition_meter* of,
              transaction_cut&& cut);
   void one_answered();
   void submit();
+  void on_acknowledged(number which);
   void on_committed(number which);
   void on_aborted(const chain_aborted& news);
   void on_failed(const chain_failed& news);
@@ -72,6 +74,7 @@ private:
   void go_on();
   bool drop(const std::vector<kafka::topic_partition>& partitions);
   void drop_gathered(const kafka::topic_partition& where);
+  clock::duration pace_after(size_t events) const;
   void note_open();
   bool is_open(const kafka::topic_partition& where) const;
   void abort_open();
@@ -98,6 +101,8 @@ private:
   clock::time_point last_gathered_{};
   clock::time_point last_bare_{};
   clock::duration pace_{0};
+  clock::duration hand_over_{0}; ///< until a transaction's records are acknowledged, smoothed
+  clock::time_point last_acknowledged_{};
   std::mt19937_64 random_{std::random_device{}()};
   core::repeat_filter problems_;
   std::vector<caf::typed_response_promise<void>> final_answers_; ///< wait for abort_all
