@@ -110,7 +110,7 @@ struct source_config {
 
   /// Records of one partition that may be taken in and not out; without credit its queue is not
   /// drained, and the records stay with the client.
-  uint32_t credit = 5000;
+  uint32_t credit = 10'000;
 
   /// Records of one partition beyond its oldest one that is not out; intake waits at the limit.
   uint32_t window = 1'000'000;
