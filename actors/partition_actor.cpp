@@ -340,7 +340,9 @@ transaction_cut partition_actor_state::cut(bool bare) {
     if (i + 8 < events.size()) // they have waited for long
       core::prefetch(&events[i + 8]->outputs);
     if (i + 4 < events.size())
-      core::prefetch(events[i + 4]->outputs.data(), sizeof(outgoing_record));
+      core::prefetch(events[i + 4]->packed.first);
+    events[i]->packed.for_each(
+      [&result](auto& each) { result.records.push_back(kafka::view_of(each)); });
     for (auto& rec : events[i]->outputs)
       result.records.push_back(kafka::view_of(rec));
   }

@@ -4,6 +4,7 @@
 // partition's.
 #pragma once
 
+#include "runtime/core/output_arena.hpp"
 #include "runtime/core/tracker.hpp"
 
 #include <keyloom/detail/job.hpp>
@@ -42,11 +43,13 @@ struct alignas(64) event {
   bool dead_letter = false; ///< its last output is its dead letter
 
   std::vector<outgoing_record> outputs; ///< of turns that ended well
-  int64_t output_bytes = 0;             ///< held in the partition's account for `outputs`
-  uint64_t payload_bytes = 0;           ///< of `outputs`: keys, values, headers
-  held_event* held = nullptr;           ///< its place in the output gate, under exactly once
+  packed_outputs packed;                ///< under exactly once: those before `outputs`
+  int64_t output_bytes = 0;             ///< held in the partition's account for both
+  uint64_t payload_bytes = 0;           ///< of both: keys, values, headers
   uint32_t next_output = 0;             ///< the first one the producer does not have yet
   uint32_t unacknowledged = 0;          ///< outputs handed to the producer and not reported
+
+  held_event* held = nullptr; ///< its place in the output gate, under exactly once
   work_memory* memory = nullptr;
 
   detail::attempts tried; ///< calls of its handler

@@ -388,9 +388,10 @@ void partition::out(event& ev) {
     out_.incidents.traced(traced(ev));
   held_outputs_ -= ev.output_bytes;
   bytes_out_count_ += ev.payload_bytes;
-  if (exact_)
+  if (exact_) {
     forwarded_count_ += ev.outputs.size();
-  else
+    ev.packed.for_each([this](auto&) { ++forwarded_count_; });
+  } else
     --waiting_acks_;
   auto* interjected = ev.interjected;
   if (interjected == nullptr) {
@@ -434,7 +435,11 @@ void partition::keep_outputs(event& ev) {
   }
   ev.output_bytes += bytes;
   held_outputs_ += bytes;
-  if (ev.outputs.empty())
+  if (exact_ && ev.outputs.empty()
+      && std::all_of(turn_outputs_.begin(), turn_outputs_.end(), output_arena::takes))
+    for (auto& rec : turn_outputs_)
+      memory_->arena().pack(rec, ev.packed);
+  else if (ev.outputs.empty())
     std::swap(ev.outputs, turn_outputs_);
   else
     std::move(turn_outputs_.begin(), turn_outputs_.end(), std::back_inserter(ev.outputs));

@@ -209,6 +209,14 @@ void transaction_plan::ended(size_t producer, outcome how, time_point now) {
   ask_owner();
 }
 
+bool transaction_plan::loses(size_t producer, outcome how, time_point now) const {
+  auto& of = *seats_[producer].busy;
+  if (of.what == step::open || of.what == step::settle)
+    return false;
+  how = judge(producer, of, how, now);
+  return how != outcome::done && how != outcome::again && how != outcome::aborts;
+}
+
 // Patience has an end, but where giving up would not help.
 transaction_plan::outcome transaction_plan::judge(size_t producer, const task& of, outcome how,
                                                   time_point now) const {

@@ -120,6 +120,10 @@ public:
   /// When to ask again although nothing else happened; nothing when there is no such time.
   std::optional<time_point> due(size_t producer) const;
 
+  /// Whether `ended` with this will leave the transaction without its producer, which must have let
+  /// go of its records before.
+  bool loses(size_t producer, outcome how, time_point now) const;
+
   void ended(size_t producer, outcome how, time_point now);
 
 private:

@@ -10,6 +10,8 @@ work_memory::work_memory(std::shared_ptr<const plan> source)
 }
 
 work_memory::~work_memory() {
+  for (auto& ev : events_)
+    arena_.release(ev.packed);
   if (gone_)
     gone_();
 }
@@ -42,6 +44,7 @@ void work_memory::recycle(event& ev) {
   if (ev.tried.made > 0)
     ev.tried = {};
   ev.outputs.clear();
+  arena_.release(ev.packed);
   ev.next_output = 0;
   ev.output_bytes = 0;
   ev.payload_bytes = 0;

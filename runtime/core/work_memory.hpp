@@ -28,6 +28,7 @@ public:
 
   event& make_event();
   void recycle(event& ev);
+  output_arena& arena() { return arena_; }
   detail::job& make_job(uint32_t stage);
   completable_job& make_completable(std::function<outcome(detail::turn&)> finish);
   void recycle(detail::job& j);
@@ -80,6 +81,7 @@ public:
 
 private:
   std::shared_ptr<const plan> plan_;
+  output_arena arena_; // before the events, whose outputs it has
   std::deque<event> events_;
   event* free_events_ = nullptr;
   std::vector<std::unique_ptr<detail::job>> jobs_;

@@ -32,7 +32,8 @@ caf::expected<client_handle> cluster::impl::connect(bool auto_create) const {
   wanted.erase("isolation.level");
   // It joins no group, but needs a name for one: without, librdkafka 2.14.2 crashes when a broker
   // that is no coordinator any more is asked for committed offsets.
-  auto conf = make_conf({{"client.id", "keyloom"}, {"group.id", "keyloom-asks"}}, wanted, must);
+  auto conf = make_conf({{"client.id", "keyloom"}, {"group.id", "keyloom-asks"}, quick_to_connect},
+                        wanted, must);
   if (!conf)
     return std::move(conf.error());
   // The log is not wanted: what matters comes as an error of the call, or as an event.

@@ -27,6 +27,7 @@ constexpr int log_warning = 4;
 properties defaults(const consumer::config& settings) {
   return {
     {"client.id", "keyloom"},
+    quick_to_connect,
     {"queued.min.messages", "20000"},
     {"queued.max.messages.kbytes", std::to_string(settings.queue_kbytes)},
     {"fetch.queue.backoff.ms", "10"},

@@ -24,7 +24,7 @@ constexpr int log_error = 3;
 
 const properties& defaults() {
   // FACTS: with one request a partition, a linger below 5 ms saturates the broker.
-  static const properties result{{"client.id", "keyloom"}, {"linger.ms", "5"}};
+  static const properties result{{"client.id", "keyloom"}, {"linger.ms", "5"}, quick_to_connect};
   return result;
 }
 

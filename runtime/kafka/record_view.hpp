@@ -1,6 +1,8 @@
 // A record to send, as views into memory that somebody else keeps. A value; valid while that lives.
 #pragma once
 
+#include "runtime/core/output_arena.hpp"
+
 #include <keyloom/record.hpp>
 
 #include <optional>
@@ -22,5 +24,6 @@ struct record_view {
 
 /// The view of a record that outlives it.
 record_view view_of(const outgoing_record& rec);
+record_view view_of(const core::packed_output& rec);
 
 } // namespace keyloom::kafka

@@ -156,7 +156,13 @@ bool transaction_chain::impl::perform_next(size_t number, std::unique_lock<std::
   auto how = perform(number, task->what, of);
   guard.lock();
   note(*task, of, how);
-  plan.ended(number, how.what, clock::now());
+  auto now = clock::now();
+  if (plan.loses(number, how.what, now)) {
+    guard.unlock();
+    producers[number]->disconnect();
+    guard.lock();
+  }
+  plan.ended(number, how.what, now);
   tell();
   changed.notify_all();
   return true;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 
 namespace keyloom::kafka {
 
@@ -32,6 +31,7 @@ int end_ms(const transactional_producer::config& cfg) {
 properties defaults(const transactional_producer::config& cfg) {
   return {
     {"client.id", "keyloom"},
+    quick_to_connect,
     // A flush follows the last record, and does not linger.
     {"linger.ms", "5"},
     {"queue.buffering.max.messages", "1000000"},
@@ -44,6 +44,7 @@ std::vector<forced_property> forced(const transactional_producer::config& cfg) {
     brokers_property(cfg.brokers),
     {"transactional.id", cfg.id, "the chain's prefix and the producer's number make it"},
     {"enable.idempotence", "true", "a retry must neither double nor reorder the records of a key"},
+    {"delivery.report.only.error", "true", "what was delivered is known when nothing is left"},
     {"partitioner", "murmur2_random", "keys go to the partitions that Java's clients choose"},
   };
 }
@@ -57,26 +58,6 @@ bool is_of_group(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR_FENCED_MEMBER_EPOCH:
     case RD_KAFKA_RESP_ERR_STALE_MEMBER_EPOCH:
     case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
-      return true;
-    default:
-      return false;
-  }
-}
-
-/// Sent again, it would fail again.
-bool is_permanent(rd_kafka_resp_err_t code) {
-  switch (code) {
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_INVALID_MSG:
-    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__INVALID_ARG:
       return true;
     default:
       return false;
@@ -102,13 +83,9 @@ bool is_hopeless(rd_kafka_resp_err_t code) {
   }
 }
 
-/// What the client hands back with a record: the part it is of.
-void* token_of(size_t part) {
-  return std::bit_cast<void*>(part);
-}
-
-size_t part_of(const rd_kafka_message_t& message) {
-  return std::bit_cast<size_t>(message._private);
+/// Mostly it is the same string, which need not be looked at.
+bool is_same(std::string_view a, std::string_view b) {
+  return (a.data() == b.data() && a.size() == b.size()) || a == b;
 }
 
 result broken() {
@@ -128,14 +105,20 @@ caf::error transactional_producer::connect() {
   auto conf = make_conf(defaults(cfg_), cfg_.kafka, forced(cfg_));
   if (!conf)
     return std::move(conf.error());
-  // With a callback, flush hears of an acknowledgement at once; without, it looks every 10 ms.
-  rd_kafka_conf_set_dr_msg_cb(conf->get(), on_delivery);
+  // Reports are events, and of failures only: the client frees what was delivered itself, and flush
+  // hears of the last one at once. Its background thread takes them, also while a transaction is
+  // aborted.
+  rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_DR);
+  rd_kafka_conf_set_background_event_cb(conf->get(), on_event);
   rd_kafka_conf_set_log_cb(conf->get(), on_log);
   rd_kafka_conf_set_opaque(conf->get(), this);
   auto made = make_client(RD_KAFKA_PRODUCER, std::move(*conf));
   if (!made)
     return std::move(made.error());
   client_ = std::move(*made);
+  queue_handle events{rd_kafka_queue_get_main(client_.get())};
+  queue_handle background{rd_kafka_queue_get_background(client_.get())};
+  rd_kafka_queue_forward(events.get(), background.get());
   max_record_bytes_ = size_property(client_.get(), "message.max.bytes");
   return {};
 }
@@ -153,10 +136,23 @@ result transactional_producer::open() {
       return {.what = outcome::ends, .reason = std::move(err)};
     opening_ = true;
   }
+  if (auto code = await_broker())
+    return {.what = outcome::again,
+            .reason = translate(code, errc::transaction_failed,
+                                "cannot open the transactional id " + cfg_.id)};
   auto answer = judge(error_handle{rd_kafka_init_transactions(client_.get(), open_ms)},
                       "cannot open the transactional id " + cfg_.id);
   opening_ = answer.what == outcome::again;
   return answer;
+}
+
+/// The client looks for its coordinator once and, without a connection, not again for 500 ms; its
+/// answer to this comes as soon as there is one.
+rd_kafka_resp_err_t transactional_producer::await_broker() {
+  const rd_kafka_metadata_t* found = nullptr;
+  auto code = rd_kafka_metadata(client_.get(), 0, nullptr, &found, open_ms);
+  metadata_handle answer{found};
+  return code;
 }
 
 // -- a transaction --------------------------------------------------------------------------------
@@ -177,8 +173,8 @@ result transactional_producer::hand_over(const transaction& what) {
 
 result transactional_producer::acknowledged_so_far() {
   auto code = rd_kafka_flush(client_.get(), flush_ms);
-  if (failed_ != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return undelivered();
+  if (auto failed = failures_.seen())
+    return undelivered(*failed);
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
     return {};
   return {.what = outcome::again,
@@ -194,8 +190,7 @@ result transactional_producer::begin() {
   in_transaction_ = true;
   began_ = std::chrono::steady_clock::now();
   part_ = record_ = 0;
-  failed_ = RD_KAFKA_RESP_ERR_NO_ERROR;
-  failed_part_ = failed_count_ = 0;
+  failures_.reset();
   return answer;
 }
 
@@ -257,7 +252,7 @@ result transactional_producer::produce_next(const transaction_part& from) {
     }
     if (rd_kafka_error_code(err.get()) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
       return refused(rec, rd_kafka_error_code(err.get()));
-    rd_kafka_poll(client_.get(), room_ms);
+    rd_kafka_flush(client_.get(), room_ms);
   }
   return refused(rec, RD_KAFKA_RESP_ERR__QUEUE_FULL);
 }
@@ -268,14 +263,16 @@ result transactional_producer::produce_next(const transaction_part& from) {
 size_t transactional_producer::plain_ones(const transaction_part& from) const {
   const auto& first = from.records[record_];
   auto i = record_;
-  while (i < from.records.size() && from.records[i].topic == first.topic
+  while (i < from.records.size() && is_same(from.records[i].topic, first.topic)
          && from.records[i].partition == first.partition
          && fits_batch(from.records[i], max_record_bytes_))
     ++i;
   return i - record_;
 }
 
-// The client takes the first ones only: behind one that its queue has no room for it refuses all.
+// The client copies keys alone: values stay with the transaction, which is kept until the client is
+// done with it. It takes the first ones only: behind one that its queue has no room for it refuses
+// all.
 result transactional_producer::produce_plain(rd_kafka_topic_t* topic, const transaction_part& from,
                                              size_t count) {
   const auto* first = &from.records[record_];
@@ -285,12 +282,11 @@ result transactional_producer::produce_plain(rd_kafka_topic_t* topic, const tran
                  [this](const record_view& x) { return to_message(x, token_of(part_)); });
   size_t taken = 0;
   for (int i = 0; i < rounds_for_room; ++i) {
-    taken += static_cast<size_t>(rd_kafka_produce_batch(topic, partition, RD_KAFKA_MSG_F_COPY,
-                                                        room_.data() + taken,
+    taken += static_cast<size_t>(rd_kafka_produce_batch(topic, partition, 0, room_.data() + taken,
                                                         static_cast<int>(count - taken)));
     if (taken == count || room_[taken].err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
       break;
-    rd_kafka_poll(client_.get(), room_ms);
+    rd_kafka_flush(client_.get(), room_ms);
   }
   record_ += taken;
   if (taken == count)
@@ -306,18 +302,10 @@ rd_kafka_topic_t* transactional_producer::find_topic(std::string_view name) {
   return made ? topics_.emplace(std::move(owned), std::move(made)).first->second.get() : nullptr;
 }
 
-void transactional_producer::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message,
-                                         void* self) {
-  auto& me = *static_cast<transactional_producer*>(self);
-  if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-    return;
-  ++me.failed_count_;
-  auto is_first = me.failed_ == RD_KAFKA_RESP_ERR_NO_ERROR;
-  if (!is_first && (is_permanent(me.failed_) || !is_permanent(message->err)))
-    return;
-  me.failed_ = message->err;
-  me.failed_where_ = name_of(rd_kafka_topic_name(message->rkt), message->partition);
-  me.failed_part_ = part_of(*message);
+void transactional_producer::on_event(rd_kafka_t*, rd_kafka_event_t* event, void* self) {
+  event_handle owned{event};
+  if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
+    static_cast<transactional_producer*>(self)->failures_.note(event);
 }
 
 void transactional_producer::on_log(const rd_kafka_t* client, int level, const char* facility,
@@ -344,18 +332,18 @@ result transactional_producer::refused(const record_view& rec, rd_kafka_resp_err
 
 // All records of a batch are refused together, alike, though one alone may be wrong, or none where
 // the batch is too large as a whole. So the next transaction of this producer goes out one by one.
-result transactional_producer::undelivered() {
-  auto what = "a record for " + failed_where_ + " was not acknowledged";
+result transactional_producer::undelivered(const delivery_failures::summary& failed) {
+  auto what = "a record for " + failed.where + " was not acknowledged";
   std::array<char, 512> why{};
   if (auto fatal = rd_kafka_fatal_error(client_.get(), why.data(), why.size()))
     return judge_fatal(fatal, what, why.data());
-  auto is_known = failed_count_ == 1;
-  if (is_permanent(failed_)) // others come when the client purges what it held, before it goes on
+  auto is_known = failed.count == 1;
+  if (is_permanent(failed.code)) // others come when the client purges what it held
     singly_ = !is_known;
   return {.what = outcome::aborts,
-          .reason = translate(failed_, errc::produce_failed, what),
-          .permanent = is_permanent(failed_) && is_known,
-          .part = failed_part_};
+          .reason = translate(failed.code, errc::produce_failed, what),
+          .permanent = is_permanent(failed.code) && is_known,
+          .part = failed.part};
 }
 
 result transactional_producer::judge(error_handle err, const std::string& what) const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "runtime/core/transaction_plan.hpp"
+#include "runtime/kafka/delivery_failures.hpp"
 #include "runtime/kafka/handles.hpp"
 #include "runtime/kafka/produce_record.hpp"
 #include "runtime/kafka/transaction.hpp"
@@ -44,6 +45,9 @@ public:
   /// Makes the client, when there is none, and takes its id over.
   result open();
 
+  /// Ends the client, which lets go of the records that it was handed. The next step is to open it.
+  void disconnect();
+
   /// Begins, produces, and waits until all is acknowledged. After `again` it goes on where it was.
   result hand_over(const transaction& what);
 
@@ -55,7 +59,7 @@ private:
   using outcome = core::transaction_plan::outcome;
 
   caf::error connect();
-  void disconnect();
+  rd_kafka_resp_err_t await_broker();
   result begin();
   result produce(const transaction& what);
   result produce_next(const transaction_part& from);
@@ -67,8 +71,8 @@ private:
   result judge_fatal(rd_kafka_resp_err_t code, const std::string& what,
                      const std::string& why) const;
   result acknowledged_so_far();
-  result undelivered();
-  static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* self);
+  result undelivered(const delivery_failures::summary& failed);
+  static void on_event(rd_kafka_t*, rd_kafka_event_t* event, void* self);
   static void on_log(const rd_kafka_t* client, int level, const char* facility, const char* text);
 
   config cfg_;
@@ -78,14 +82,11 @@ private:
   size_t max_record_bytes_ = 0;
   bool opening_ = false; ///< the client waits for its id
   bool in_transaction_ = false;
-  std::chrono::steady_clock::time_point began_;             ///< the transaction
-  size_t part_ = 0;                                         ///< being produced
-  size_t record_ = 0;                                       ///< of it
-  rd_kafka_resp_err_t failed_ = RD_KAFKA_RESP_ERR_NO_ERROR; ///< the worst record's
-  std::string failed_where_;
-  size_t failed_part_ = 0;
-  size_t failed_count_ = 0; ///< records
-  bool singly_ = false;     ///< each record waits for the one before, to see which is refused
+  std::chrono::steady_clock::time_point began_; ///< the transaction
+  size_t part_ = 0;                             ///< being produced
+  size_t record_ = 0;                           ///< of it
+  delivery_failures failures_;                  ///< of the transaction
+  bool singly_ = false; ///< each record waits for the one before, to see which is refused
 };
 
 } // namespace keyloom::kafka

@@ -275,9 +275,11 @@ void session::transact() {
       continue;
     auto& core = of.now->core();
     while (const auto* next = core.next_transaction(true)) {
-      for (auto* ev : next->events)
+      for (auto* ev : next->events) {
+        ev->packed.for_each([&](auto& each) { producer_.committed(number, *ev, each.unpack()); });
         for (auto& rec : ev->outputs)
           producer_.committed(number, *ev, rec);
+      }
       of.committed = next->reached.offset;
       of.metadata = core::encode({{}, next->reached.beyond}, next->reached.offset);
       of.now->meter().committed = next->reached.offset;

@@ -1,0 +1,127 @@
+#include "runtime/core/output_arena.hpp"
+
+#include <cstring>
+#include <new>
+
+namespace keyloom::core {
+
+namespace {
+
+/// A chunk begins at a multiple of this, so that each output finds its own.
+constexpr size_t chunk_bytes = 16 * 1024;
+constexpr std::align_val_t alignment{chunk_bytes};
+constexpr size_t most_spare = 256; // 4 MB
+
+constexpr size_t rounded(size_t bytes) {
+  return (bytes + alignof(packed_output) - 1) / alignof(packed_output) * alignof(packed_output);
+}
+
+} // namespace
+
+/// One that is larger than usual holds a single output.
+struct output_arena::chunk {
+  size_t bytes; ///< this included
+  size_t used = rounded(sizeof(chunk));
+  size_t alive = 0; ///< outputs
+
+  static chunk& of(packed_output* output) {
+    auto address = reinterpret_cast<uintptr_t>(output);
+    return *reinterpret_cast<chunk*>(address - address % chunk_bytes);
+  }
+};
+
+output_arena::~output_arena() {
+  if (current_ != nullptr)
+    spare_.push_back(current_);
+  for (auto* each : spare_)
+    ::operator delete(each, alignment);
+}
+
+bool output_arena::takes(const outgoing_record& rec) {
+  auto fits = [](size_t size) { return size < packed_output::null; };
+  return rec.headers.empty() && !rec.timestamp_ms && fits(rec.type.size())
+         && (!rec.key || fits(rec.key->size())) && (!rec.value || fits(rec.value->size()));
+}
+
+void output_arena::pack(const outgoing_record& rec, packed_outputs& into) {
+  auto size = sizeof(packed_output) + rec.type.size();
+  size += rec.key ? rec.key->size() : 0;
+  size += rec.value ? rec.value->size() : 0;
+  auto& made = *new (allocate(rounded(size))) packed_output;
+  auto* at = reinterpret_cast<char*>(&made + 1);
+  auto append = [&at](const std::string& bytes) {
+    std::memcpy(at, bytes.data(), bytes.size());
+    at += bytes.size();
+    return static_cast<uint32_t>(bytes.size());
+  };
+  made.topic = name_of(rec.topic);
+  if (rec.key)
+    made.key_size = append(*rec.key);
+  if (rec.value)
+    made.value_size = append(*rec.value);
+  made.type_size = append(rec.type);
+  made.partition = rec.partition;
+  (into.first == nullptr ? into.first : into.last->next) = &made;
+  into.last = &made;
+}
+
+void output_arena::release(packed_outputs& which) {
+  which.for_each([this](packed_output& each) {
+    auto& home = chunk::of(&each);
+    if (--home.alive == 0)
+      drop(home);
+  });
+  which = {};
+}
+
+void* output_arena::allocate(size_t bytes) {
+  auto* home = current_;
+  if (rounded(sizeof(chunk)) + bytes > chunk_bytes)
+    home = fresh(rounded(sizeof(chunk)) + bytes);
+  else if (home == nullptr || home->used + bytes > home->bytes)
+    home = current_ = fresh(chunk_bytes);
+  auto* result = reinterpret_cast<char*>(home) + home->used;
+  home->used += bytes;
+  ++home->alive;
+  return result;
+}
+
+output_arena::chunk* output_arena::fresh(size_t bytes) {
+  if (bytes == chunk_bytes && !spare_.empty()) {
+    auto* result = spare_.back();
+    spare_.pop_back();
+    return new (result) chunk{.bytes = bytes};
+  }
+  bytes_ += bytes;
+  return new (::operator new(bytes, alignment)) chunk{.bytes = bytes};
+}
+
+void output_arena::drop(chunk& empty) {
+  if (&empty == current_) {
+    empty.used = rounded(sizeof(chunk));
+  } else if (empty.bytes == chunk_bytes && spare_.size() < most_spare) {
+    spare_.push_back(&empty);
+  } else {
+    bytes_ -= empty.bytes;
+    ::operator delete(&empty, alignment);
+  }
+}
+
+const std::string* output_arena::name_of(const std::string& topic) {
+  if (last_topic_ == nullptr || *last_topic_ != topic)
+    last_topic_ = &*topics_.insert(topic).first;
+  return last_topic_;
+}
+
+outgoing_record packed_output::unpack() const {
+  auto text = [](std::string_view bytes) {
+    return bytes.data() == nullptr ? std::nullopt : std::optional{std::string{bytes}};
+  };
+  return {.topic = *topic,
+          .key = text(key()),
+          .value = text(value()),
+          .type = std::string{type()},
+          .partition = partition};
+}
+
+} // namespace keyloom::core
