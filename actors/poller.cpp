@@ -20,6 +20,10 @@ constexpr int64_t max_batch_bytes = 4 << 20;
 /// How often the ends of partitions are looked at.
 constexpr auto ends_interval = 500ms;
 
+/// Joining a group takes less; afterwards it is said again.
+constexpr auto patience_with_group = 5s;
+constexpr auto repeat_interval = 30s;
+
 /// A name that begins with ^ is a pattern to the client.
 std::vector<std::string> subscription(const source_config& cfg) {
   if (!cfg.pattern.empty())
@@ -252,8 +256,23 @@ void poller::note_ends() {
   if (now < next_ends_)
     return;
   next_ends_ = now + ends_interval;
+  note_wait(now);
   for (auto& [where, each] : targets_)
     each.meter->end.store(consumer_->end_of(where), std::memory_order_relaxed);
+}
+
+/// A member that died keeps the group from letting anybody in, and that is no event.
+void poller::note_wait(std::chrono::steady_clock::time_point now) {
+  if (shared_.totals->joined || now < wait_noted_)
+    return;
+  auto is_first = wait_noted_ == std::chrono::steady_clock::time_point{};
+  wait_noted_ = now + (is_first ? patience_with_group : repeat_interval);
+  if (!is_first)
+    shared_.log->info(
+      "group " + shared_.source->config.group
+      + " has not let this process in yet: a member that died, or does not answer, is "
+        "missed after its session.timeout.ms (45 s unless set). A process with "
+        "group.instance.id of its own is let in at once when it is started again");
 }
 
 bool poller::take_records() {

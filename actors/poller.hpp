@@ -67,6 +67,7 @@ private:
   void on_assigned(kafka::partitions_assigned&& news);
   void on_revoked(kafka::partitions_revoked&& news);
   void note_ends();
+  void note_wait(std::chrono::steady_clock::time_point now);
   bool take_records();
   bool take_records(target& from);
   void on_failed(kafka::partition_failed&& news);
@@ -76,13 +77,14 @@ private:
   caf::actor source_;
   caf::actor committer_;
   std::unique_ptr<kafka::consumer> consumer_;
-  std::unique_ptr<topic_guard> topics_;               // the poller's thread
-  std::map<kafka::topic_partition, target> targets_;  // the same
-  core::repeat_filter problems_;                      // the same
-  std::chrono::steady_clock::time_point next_ends_{}; // the same
-  size_t unanswered_ = 0;                             // the same: rebalances that the source has
-  bool membership_due_ = false;                       // the same
-  uint64_t membership_epoch_ = 0;                     // the same
+  std::unique_ptr<topic_guard> topics_;                // the poller's thread
+  std::map<kafka::topic_partition, target> targets_;   // the same
+  core::repeat_filter problems_;                       // the same
+  std::chrono::steady_clock::time_point next_ends_{};  // the same
+  std::chrono::steady_clock::time_point wait_noted_{}; // the same
+  size_t unanswered_ = 0;                              // the same: rebalances that the source has
+  bool membership_due_ = false;                        // the same
+  uint64_t membership_epoch_ = 0;                      // the same
   std::thread thread_;
 
   std::mutex mutex_;

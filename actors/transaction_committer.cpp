@@ -21,9 +21,9 @@ constexpr auto tick_interval = 5ms;
 constexpr auto least_pace = 10ms;
 constexpr auto most_pace = 50ms;
 
-/// With fewer events in each they come seldomer; with so many, a larger one gains little.
+/// With fewer events in each they come seldomer; with many, a larger one gains little.
 constexpr size_t few_events = 20;
-constexpr size_t crowd = 2000;
+constexpr size_t many_events = 2000;
 
 /// How much of the last hand-over counts against those before.
 constexpr int smoothing = 8;
@@ -170,8 +170,9 @@ void transaction_committer_state::submit() {
   gathered_.group = group_;
   auto which = shared_->chain->submit(std::exchange(gathered_, {}));
   auto parts = std::exchange(gathered_parts_, {});
+  last_gathered_ = clock::now();
   for (auto& each : parts)
-    each.sent = clock::now();
+    each.sent = last_gathered_;
   pace_ = pace_after(std::exchange(gathered_events_, 0));
   if (which)
     open_.emplace(*which, std::move(parts));
@@ -184,9 +185,9 @@ void transaction_committer_state::submit() {
 /// follow each other without a pause, it would come to nothing else, and each would take longer.
 transaction_committer_state::clock::duration
 transaction_committer_state::pace_after(size_t events) const {
-  if (events >= crowd)
-    return least_pace;
-  auto pace = events < few_events ? pace_ * 2 : hand_over_ * 4 / 3;
+  auto lack = static_cast<double>(many_events - std::min(events, many_events)) / many_events;
+  auto after_hand_over = std::chrono::duration_cast<clock::duration>(hand_over_ * lack * 4 / 3);
+  auto pace = events < few_events ? pace_ * 2 : after_hand_over;
   return std::clamp<clock::duration>(pace, least_pace, most_pace);
 }
 
@@ -202,7 +203,7 @@ void transaction_committer_state::on_acknowledged(number which) {
   auto now = clock::now();
   if (auto it = open_.find(which); it != open_.end() && !it->second.empty()) {
     auto took = now - std::max(it->second.front().sent, last_acknowledged_);
-    hand_over_ += (took - hand_over_) / smoothing;
+    hand_over_ += (std::min<clock::duration>(took, most_pace) - hand_over_) / smoothing;
   }
   last_acknowledged_ = now;
   tick();

@@ -143,7 +143,8 @@ runner add_load(CLI::App& app) {
   column->needs(csv);
   app.footer(
     "A made-up value is {\"k\":key,\"n\":counter within the key,\"i\":counter overall,\"t\":us "
-    "since 1970}, filled up with blanks.\nExit 1 when a record was not acknowledged, or the "
+    "since 1970}, filled up with blanks.\nRecords have the header type=load, rows of a file its "
+    "name without .csv.\nExit 1 when a record was not acknowledged, or the "
     "embedded broker dropped some (it keeps 5 MiB a partition).\n"
     "example: keyloom load --topic t --records 1000000 --keys 1000 --partitions 8");
   app.callback([o, records, keys] {

@@ -1,5 +1,7 @@
 #include "runtime/core/output_arena.hpp"
 
+#include <sanitizer/asan_interface.h>
+
 #include <cstring>
 #include <new>
 
@@ -8,9 +10,12 @@ namespace keyloom::core {
 namespace {
 
 /// A chunk begins at a multiple of this, so that each output finds its own.
-constexpr size_t chunk_bytes = 16 * 1024;
+constexpr size_t chunk_bytes = 4 * 1024;
 constexpr std::align_val_t alignment{chunk_bytes};
-constexpr size_t most_spare = 256; // 4 MB
+
+/// Of chunks that nothing is in, while outputs wait elsewhere, and while none does.
+constexpr size_t most_spare = 1024;
+constexpr size_t least_spare = 8;
 
 constexpr size_t rounded(size_t bytes) {
   return (bytes + alignof(packed_output) - 1) / alignof(packed_output) * alignof(packed_output);
@@ -34,7 +39,7 @@ output_arena::~output_arena() {
   if (current_ != nullptr)
     spare_.push_back(current_);
   for (auto* each : spare_)
-    ::operator delete(each, alignment);
+    free(*each);
 }
 
 bool output_arena::takes(const outgoing_record& rec) {
@@ -66,12 +71,19 @@ void output_arena::pack(const outgoing_record& rec, packed_outputs& into) {
 }
 
 void output_arena::release(packed_outputs& which) {
+  if (which.empty())
+    return;
   which.for_each([this](packed_output& each) {
+    --alive_;
     auto& home = chunk::of(&each);
     if (--home.alive == 0)
       drop(home);
   });
   which = {};
+  while (alive_ == 0 && spare_.size() > least_spare) {
+    free(*spare_.back());
+    spare_.pop_back();
+  }
 }
 
 void* output_arena::allocate(size_t bytes) {
@@ -81,8 +93,10 @@ void* output_arena::allocate(size_t bytes) {
   else if (home == nullptr || home->used + bytes > home->bytes)
     home = current_ = fresh(chunk_bytes);
   auto* result = reinterpret_cast<char*>(home) + home->used;
+  ASAN_UNPOISON_MEMORY_REGION(result, bytes);
   home->used += bytes;
   ++home->alive;
+  ++alive_;
   return result;
 }
 
@@ -97,14 +111,19 @@ output_arena::chunk* output_arena::fresh(size_t bytes) {
 }
 
 void output_arena::drop(chunk& empty) {
-  if (&empty == current_) {
+  ASAN_POISON_MEMORY_REGION(&empty + 1, empty.bytes - sizeof(chunk)); // who still reads it is told
+  if (&empty == current_)
     empty.used = rounded(sizeof(chunk));
-  } else if (empty.bytes == chunk_bytes && spare_.size() < most_spare) {
+  else if (empty.bytes == chunk_bytes && spare_.size() < most_spare)
     spare_.push_back(&empty);
-  } else {
-    bytes_ -= empty.bytes;
-    ::operator delete(&empty, alignment);
-  }
+  else
+    free(empty);
+}
+
+void output_arena::free(chunk& which) {
+  ASAN_UNPOISON_MEMORY_REGION(&which, which.bytes);
+  bytes_ -= which.bytes;
+  ::operator delete(&which, alignment);
 }
 
 const std::string* output_arena::name_of(const std::string& topic) {

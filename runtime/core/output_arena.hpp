@@ -1,7 +1,9 @@
 // Outputs that wait for their transaction, packed one behind the other into chunks. An outgoing
 // record as users make it is up to four strings of their own; tens of thousands of them would be in
-// no core's cache when their transaction is built, sent and committed. Chunks are used again. One
-// thread makes and releases: the partition's; others read what was made before they were told.
+// no core's cache when their transaction is built, sent and committed. Chunks are used again, and
+// given back when nothing waits any more. An output that stays keeps its whole chunk, so they are
+// small. One thread makes and releases: the partition's; others read what was made before they were
+// told.
 #pragma once
 
 #include <keyloom/record.hpp>
@@ -88,12 +90,14 @@ private:
   void* allocate(size_t bytes);
   chunk* fresh(size_t bytes);
   void drop(chunk& empty);
+  void free(chunk& which);
   const std::string* name_of(const std::string& topic);
 
   chunk* current_ = nullptr;
   std::vector<chunk*> spare_;
   std::unordered_set<std::string> topics_;
   const std::string* last_topic_ = nullptr;
+  size_t alive_ = 0; ///< outputs
   size_t bytes_ = 0;
 };
 

@@ -391,8 +391,9 @@ void partition::out(event& ev) {
   if (exact_) {
     forwarded_count_ += ev.outputs.size();
     ev.packed.for_each([this](auto&) { ++forwarded_count_; });
-  } else
+  } else {
     --waiting_acks_;
+  }
   auto* interjected = ev.interjected;
   if (interjected == nullptr) {
     tracker_.out(*ev.home, ev.index, ev.copied);
@@ -426,22 +427,23 @@ void partition::stop(caf::error reason) {
 
 /// Adds the turn's outputs to the event's. They stay in memory until they are acknowledged.
 void partition::keep_outputs(event& ev) {
+  auto packs = exact_ && ev.outputs.empty()
+               && std::all_of(turn_outputs_.begin(), turn_outputs_.end(), output_arena::takes);
   int64_t bytes = 0;
   for (auto& rec : turn_outputs_) {
     auto payload = payload_of(rec);
     ev.payload_bytes += payload;
-    bytes += static_cast<int64_t>(payload + sizeof rec + rec.topic.size()
-                                  + rec.headers.size() * sizeof(header));
+    auto around = packs ? sizeof(packed_output)
+                        : sizeof rec + rec.topic.size() + rec.headers.size() * sizeof(header);
+    bytes += static_cast<int64_t>(payload + around);
+    if (packs)
+      memory_->arena().pack(rec, ev.packed);
   }
   ev.output_bytes += bytes;
   held_outputs_ += bytes;
-  if (exact_ && ev.outputs.empty()
-      && std::all_of(turn_outputs_.begin(), turn_outputs_.end(), output_arena::takes))
-    for (auto& rec : turn_outputs_)
-      memory_->arena().pack(rec, ev.packed);
-  else if (ev.outputs.empty())
+  if (!packs && ev.outputs.empty())
     std::swap(ev.outputs, turn_outputs_);
-  else
+  else if (!packs)
     std::move(turn_outputs_.begin(), turn_outputs_.end(), std::back_inserter(ev.outputs));
   turn_outputs_.clear();
 }

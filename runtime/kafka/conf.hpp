@@ -21,9 +21,10 @@ struct forced_property {
   std::string why;
 };
 
-/// A default every client has. A client that has a connection and needs another (to a coordinator,
-/// or to the broker behind the address it was given) waits for half of this, 50 ms of librdkafka's
-/// own default; after a failure it doubles, up to reconnect.backoff.max.ms.
+/// A default of every client that connects to a real broker. A client that has a connection and
+/// needs another (to a coordinator, or to the broker behind the address it was given) waits for
+/// half of this, 50 ms by librdkafka's own default; after a failure it doubles, up to
+/// reconnect.backoff.max.ms.
 inline const properties::value_type quick_to_connect{"reconnect.backoff.ms", "20"};
 
 /// Whether two values of a property are the same to librdkafka, which does not tell cases apart.

@@ -2,6 +2,7 @@
 
 #include "runtime/kafka/partition_list.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace keyloom::kafka {
@@ -25,8 +26,8 @@ bool is_permanent(rd_kafka_resp_err_t code) {
   }
 }
 
-void* token_of(size_t part) {
-  return std::bit_cast<void*>(part);
+void* token_of(size_t place) {
+  return std::bit_cast<void*>(place);
 }
 
 void delivery_failures::reset() {
@@ -43,13 +44,18 @@ void delivery_failures::note(rd_kafka_event_t* reports) {
 
 /// A permanent one is worse: others come when the client purges what it held.
 void delivery_failures::note(const rd_kafka_message_t& message) {
-  auto count = seen_ ? seen_->count + 1 : 1;
-  if (!seen_ || (is_permanent(message.err) && !is_permanent(seen_->code)))
+  auto place = std::bit_cast<size_t>(message._private);
+  auto permanent = is_permanent(message.err);
+  if (seen_ && is_permanent(seen_->code) == permanent) {
+    ++seen_->count;
+    seen_->places.first = std::min(seen_->places.first, place);
+    seen_->places.end = std::max(seen_->places.end, place + 1);
+  } else if (!seen_ || permanent) {
     seen_ = {.code = message.err,
              .where = name_of(rd_kafka_topic_name(message.rkt), message.partition),
-             .part = std::bit_cast<size_t>(message._private),
-             .count = 0};
-  seen_->count = count;
+             .count = 1,
+             .places = {place, place + 1}};
+  }
 }
 
 std::optional<delivery_failures::summary> delivery_failures::seen() const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "runtime/kafka/handles.hpp"
+#include "runtime/kafka/transaction.hpp"
 
 #include <mutex>
 #include <optional>
@@ -14,16 +15,16 @@ namespace keyloom::kafka {
 /// Sent again, it would fail again.
 bool is_permanent(rd_kafka_resp_err_t code);
 
-/// What the client hands back with a record: the part of the transaction that it is of.
-void* token_of(size_t part);
+/// What the client hands back with a record: its place among the transaction's, over all parts.
+void* token_of(size_t place);
 
 class delivery_failures {
 public:
   struct summary {
-    rd_kafka_resp_err_t code;
-    std::string where; ///< topic/partition
-    size_t part;
-    size_t count; ///< records
+    rd_kafka_resp_err_t code; ///< a permanent one, where there is any
+    std::string where;        ///< topic/partition of the first that has it
+    size_t count;             ///< records that failed in this way, for good or not
+    record_range places;      ///< that has all of these
   };
 
   /// A new transaction.

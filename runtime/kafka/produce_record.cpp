@@ -68,7 +68,7 @@ bool fits_batch(const record_view& rec, size_t max_record_bytes) {
          && rec.key.size() + rec.value.size() + record_overhead <= max_record_bytes;
 }
 
-// The client copies and takes no const pointer.
+// The client writes to none of it and takes no const pointer.
 rd_kafka_message_t to_message(const record_view& rec, void* token) {
   rd_kafka_message_t result{};
   result.key = const_cast<char*>(rec.key.data());

@@ -1,5 +1,5 @@
-// Handing one record over to librdkafka, which copies it: what the plain and the transactional
-// producer have in common. Any thread.
+// Handing one record over to librdkafka: what the plain and the transactional producer have in
+// common. Any thread.
 #pragma once
 
 #include "runtime/kafka/handles.hpp"
@@ -33,7 +33,7 @@ bool fits_batch(const record_view& rec, size_t max_record_bytes);
 /// For a batch call, which takes the partition apart from it.
 rd_kafka_message_t to_message(const record_view& rec, void* token);
 
-/// Sends the record; null, or why it was not taken.
+/// Sends a copy of the record; null, or why it was not taken.
 error_handle produce_record(rd_kafka_t* client, rd_kafka_topic_t* topic, const record_view& rec,
                             void* token);
 

@@ -1,7 +1,7 @@
 // What one transaction holds: for each partition of the source that moved, the records to produce
 // (outputs and change-log entries), and the offset with its metadata. Records are views into
-// content that the part keeps alive, because a transaction that was aborted is sent again from it.
-// Values; a thread at a time.
+// content that the part keeps alive: the client sends values from there, and a transaction that was
+// aborted is sent again from it. Values; a thread at a time.
 #pragma once
 
 #include "runtime/kafka/group_metadata.hpp"
@@ -9,6 +9,7 @@
 #include "runtime/kafka/record_view.hpp"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace keyloom::kafka {
@@ -22,9 +23,20 @@ struct transaction_part {
   std::shared_ptr<const void> content = nullptr; ///< what the records are views into
 };
 
+/// Records of a transaction by their places, counted over all parts.
+struct record_range {
+  size_t first = 0;
+  size_t end = 0; ///< one behind the last
+
+  size_t size() const { return end - first; }
+};
+
 struct transaction {
   group_metadata group; ///< taken when its records were read
   std::vector<transaction_part> parts = {};
+
+  /// The chain's: one of these was refused, with all that were sent together with it.
+  std::optional<record_range> suspects = std::nullopt;
 };
 
 } // namespace keyloom::kafka

@@ -85,7 +85,7 @@ struct transaction_chain::impl {
   transactional_producer::result perform(size_t number, step what, const transaction* of);
   transactional_producer::result open(size_t number);
   transactional_producer::result settle(const transaction& what);
-  void note(const transaction_plan::task& task, const transaction* of,
+  void note(const transaction_plan::task& task, transaction* of,
             const transactional_producer::result& how);
   void tell();
   void tell_aborted(number first);
@@ -151,17 +151,17 @@ bool transaction_chain::impl::perform_next(size_t number, std::unique_lock<std::
   if (!task)
     return false;
   auto found = kept.find(task->transaction);
-  const auto* of = found == kept.end() ? nullptr : &found->second;
+  auto* of = found == kept.end() ? nullptr : &found->second;
   guard.unlock();
   auto how = perform(number, task->what, of);
   guard.lock();
-  note(*task, of, how);
   auto now = clock::now();
-  if (plan.loses(number, how.what, now)) {
+  if (plan.loses(number, how.what, now)) { // and then others may do as they like with its content
     guard.unlock();
     producers[number]->disconnect();
     guard.lock();
   }
+  note(*task, of, how);
   plan.ended(number, how.what, now);
   tell();
   changed.notify_all();
@@ -224,7 +224,7 @@ transactional_producer::result transaction_chain::impl::settle(const transaction
 
 // -- what becomes of them -------------------------------------------------------------------------
 
-void transaction_chain::impl::note(const transaction_plan::task& task, const transaction* of,
+void transaction_chain::impl::note(const transaction_plan::task& task, transaction* of,
                                    const transactional_producer::result& how) {
   auto name = "transaction " + std::to_string(task.transaction);
   if (task.what == step::settle && how.what != outcome::again)
@@ -236,6 +236,8 @@ void transaction_chain::impl::note(const transaction_plan::task& task, const tra
   log(again ? log_info : log_warning,
       (task.transaction == 0 ? "transactions: " : name + ": ") + describe(how.reason));
   hindrance = how.reason;
+  if (how.suspects)
+    of->suspects = how.suspects;
   if (again || failure)
     return;
   failure = {.first = task.transaction,
@@ -352,7 +354,9 @@ caf::expected<std::vector<transaction_chain::number>> transaction_chain::resume(
   std::vector<number> dropped;
   auto left = impl_->kept;
   for (auto& [id, what] : left) {
-    std::erase_if(what.parts, [&](const auto& part) { return !still_ours(part.commit.where); });
+    if (std::erase_if(what.parts, [&](const auto& part) { return !still_ours(part.commit.where); })
+        > 0)
+      what.suspects.reset(); // places have moved
     what.group = group;
     if (what.parts.empty())
       dropped.push_back(id);

@@ -165,16 +165,13 @@ result transactional_producer::hand_over(const transaction& what) {
       return begun;
   if (auto produced = produce(what); produced.what != outcome::done)
     return produced;
-  auto answer = acknowledged_so_far();
-  if (answer.what == outcome::done)
-    singly_ = false;
-  return answer;
+  return acknowledged_so_far(what);
 }
 
-result transactional_producer::acknowledged_so_far() {
+result transactional_producer::acknowledged_so_far(const transaction& of) {
   auto code = rd_kafka_flush(client_.get(), flush_ms);
   if (auto failed = failures_.seen())
-    return undelivered(*failed);
+    return undelivered(*failed, of);
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
     return {};
   return {.what = outcome::again,
@@ -189,7 +186,7 @@ result transactional_producer::begin() {
     return answer;
   in_transaction_ = true;
   began_ = std::chrono::steady_clock::now();
-  part_ = record_ = 0;
+  part_ = record_ = place_ = piece_end_ = 0;
   failures_.reset();
   return answer;
 }
@@ -230,25 +227,53 @@ result transactional_producer::abort() {
 // -- its records ----------------------------------------------------------------------------------
 
 result transactional_producer::produce(const transaction& what) {
-  for (; part_ < what.parts.size(); ++part_, record_ = 0)
-    while (record_ < what.parts[part_].records.size())
-      if (auto next = produce_next(what.parts[part_]); next.what != outcome::done)
-        return next;
+  auto tried_until = std::chrono::steady_clock::now() + std::chrono::milliseconds{flush_ms};
+  while (part_ < what.parts.size()) {
+    if (record_ == what.parts[part_].records.size()) {
+      ++part_;
+      record_ = 0;
+      continue;
+    }
+    if (place_ == piece_end_)
+      piece_end_ = place_ + together(what.suspects);
+    auto next = produce_next(what.parts[part_], piece_end_ - place_);
+    // Where the client takes nothing more, the reports say why.
+    if (next.what != outcome::done || place_ == piece_end_ || failures_.seen())
+      if (auto so_far = acknowledged_so_far(what); so_far.what != outcome::done)
+        return so_far;
+    if (next.what != outcome::done)
+      return next;
+    if (std::chrono::steady_clock::now() > tried_until)
+      return {.what = outcome::again,
+              .reason = caf::make_error(errc::transaction_failed,
+                                        "records of a transaction are being sent")};
+  }
   return {};
 }
 
-result transactional_producer::produce_next(const transaction_part& from) {
+/// How many records may go out now before the broker is asked to acknowledge them: among the
+/// suspects an eighth of them, so that after a few attempts it is known which one is refused.
+size_t transactional_producer::together(const std::optional<record_range>& suspects) const {
+  if (!suspects || place_ >= suspects->end)
+    return SIZE_MAX - place_;
+  if (place_ < suspects->first)
+    return suspects->first - place_;
+  return std::min(std::max<size_t>(1, suspects->size() / 8), suspects->end - place_);
+}
+
+result transactional_producer::produce_next(const transaction_part& from, size_t most) {
   const auto& rec = from.records[record_];
   auto* topic = find_topic(rec.topic);
   if (topic == nullptr)
     return refused(rec, rd_kafka_last_error());
-  if (auto count = plain_ones(from); count > 1 && !singly_)
+  if (auto count = plain_ones(from, most); count > 1)
     return produce_plain(topic, from, count);
   for (int i = 0; i < rounds_for_room; ++i) {
-    auto err = produce_record(client_.get(), topic, rec, token_of(part_));
+    auto err = produce_record(client_.get(), topic, rec, token_of(place_));
     if (!err) {
       ++record_;
-      return singly_ ? acknowledged_so_far() : result{};
+      ++place_;
+      return {};
     }
     if (rd_kafka_error_code(err.get()) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
       return refused(rec, rd_kafka_error_code(err.get()));
@@ -260,10 +285,11 @@ result transactional_producer::produce_next(const transaction_part& from) {
 /// The next ones that one batch call can send: to one topic, all by key or all to one partition. (A
 /// call with a partition for each record adds the wrong one to the transaction while the topic is
 /// not known yet: librdkafka 2.14.2.)
-size_t transactional_producer::plain_ones(const transaction_part& from) const {
+size_t transactional_producer::plain_ones(const transaction_part& from, size_t most) const {
   const auto& first = from.records[record_];
+  auto end = std::min(from.records.size() - record_, most) + record_;
   auto i = record_;
-  while (i < from.records.size() && is_same(from.records[i].topic, first.topic)
+  while (i < end && is_same(from.records[i].topic, first.topic)
          && from.records[i].partition == first.partition
          && fits_batch(from.records[i], max_record_bytes_))
     ++i;
@@ -279,7 +305,9 @@ result transactional_producer::produce_plain(rd_kafka_topic_t* topic, const tran
   auto partition = first->partition.value_or(RD_KAFKA_PARTITION_UA);
   room_.clear();
   std::transform(first, first + count, std::back_inserter(room_),
-                 [this](const record_view& x) { return to_message(x, token_of(part_)); });
+                 [place = place_](const record_view& x) mutable {
+                   return to_message(x, token_of(place++));
+                 });
   size_t taken = 0;
   for (int i = 0; i < rounds_for_room; ++i) {
     taken += static_cast<size_t>(rd_kafka_produce_batch(topic, partition, 0, room_.data() + taken,
@@ -289,6 +317,7 @@ result transactional_producer::produce_plain(rd_kafka_topic_t* topic, const tran
     rd_kafka_flush(client_.get(), room_ms);
   }
   record_ += taken;
+  place_ += taken;
   if (taken == count)
     return {};
   return refused(from.records[record_], room_[taken].err);
@@ -317,7 +346,7 @@ void transactional_producer::on_log(const rd_kafka_t* client, int level, const c
 
 // -- what became of it ----------------------------------------------------------------------------
 
-result transactional_producer::refused(const record_view& rec, rd_kafka_resp_err_t code) {
+result transactional_producer::refused(const record_view& rec, rd_kafka_resp_err_t code) const {
   auto what = "cannot send to " + name_of(rec);
   if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
     return {.what = outcome::again, .reason = translate(code, errc::transaction_failed, what)};
@@ -331,19 +360,26 @@ result transactional_producer::refused(const record_view& rec, rd_kafka_resp_err
 }
 
 // All records of a batch are refused together, alike, though one alone may be wrong, or none where
-// the batch is too large as a whole. So the next transaction of this producer goes out one by one.
-result transactional_producer::undelivered(const delivery_failures::summary& failed) {
+// the batch is too large as a whole. So they go out in smaller ones next.
+result transactional_producer::undelivered(const delivery_failures::summary& failed,
+                                           const transaction& of) {
   auto what = "a record for " + failed.where + " was not acknowledged";
   std::array<char, 512> why{};
   if (auto fatal = rd_kafka_fatal_error(client_.get(), why.data(), why.size()))
     return judge_fatal(fatal, what, why.data());
-  auto is_known = failed.count == 1;
-  if (is_permanent(failed.code)) // others come when the client purges what it held
-    singly_ = !is_known;
-  return {.what = outcome::aborts,
-          .reason = translate(failed.code, errc::produce_failed, what),
-          .permanent = is_permanent(failed.code) && is_known,
-          .part = failed.part};
+  result found{.what = outcome::aborts,
+               .reason = translate(failed.code, errc::produce_failed, what)};
+  if (!is_permanent(failed.code))
+    return found;
+  if (failed.count > 1) {
+    found.suspects = failed.places;
+    return found;
+  }
+  found.permanent = true;
+  found.part = 0;
+  for (auto place = failed.places.first; place >= of.parts[*found.part].records.size();)
+    place -= of.parts[(*found.part)++].records.size();
+  return found;
 }
 
 result transactional_producer::judge(error_handle err, const std::string& what) const {

@@ -35,6 +35,7 @@ public:
     bool permanent = false; ///< sent again it would fail again
     bool regroup = false;   ///< the group has moved on from the transaction's metadata
     std::optional<size_t> part = std::nullopt; ///< whose record was refused, where that is known
+    std::optional<record_range> suspects = std::nullopt; ///< one of these was, where it is not
   };
 
   explicit transactional_producer(config settings) : cfg_(std::move(settings)) {}
@@ -49,6 +50,8 @@ public:
   void disconnect();
 
   /// Begins, produces, and waits until all is acknowledged. After `again` it goes on where it was.
+  /// The client sends values from where they are: the transaction's content has to stay until it is
+  /// committed or aborted, or `disconnect` was called.
   result hand_over(const transaction& what);
 
   result send_offsets(const transaction& what);
@@ -62,16 +65,17 @@ private:
   rd_kafka_resp_err_t await_broker();
   result begin();
   result produce(const transaction& what);
-  result produce_next(const transaction_part& from);
+  result produce_next(const transaction_part& from, size_t most);
   result produce_plain(rd_kafka_topic_t* topic, const transaction_part& from, size_t count);
-  size_t plain_ones(const transaction_part& from) const;
+  size_t plain_ones(const transaction_part& from, size_t most) const;
+  size_t together(const std::optional<record_range>& suspects) const;
   rd_kafka_topic_t* find_topic(std::string_view name);
-  result refused(const record_view& rec, rd_kafka_resp_err_t code);
+  result refused(const record_view& rec, rd_kafka_resp_err_t code) const;
   result judge(error_handle err, const std::string& what) const;
   result judge_fatal(rd_kafka_resp_err_t code, const std::string& what,
                      const std::string& why) const;
-  result acknowledged_so_far();
-  result undelivered(const delivery_failures::summary& failed);
+  result acknowledged_so_far(const transaction& of);
+  result undelivered(const delivery_failures::summary& failed, const transaction& of);
   static void on_event(rd_kafka_t*, rd_kafka_event_t* event, void* self);
   static void on_log(const rd_kafka_t* client, int level, const char* facility, const char* text);
 
@@ -85,8 +89,9 @@ private:
   std::chrono::steady_clock::time_point began_; ///< the transaction
   size_t part_ = 0;                             ///< being produced
   size_t record_ = 0;                           ///< of it
+  size_t place_ = 0;                            ///< of that among all
+  size_t piece_end_ = 0;                        ///< there acknowledgements are waited for
   delivery_failures failures_;                  ///< of the transaction
-  bool singly_ = false; ///< each record waits for the one before, to see which is refused
 };
 
 } // namespace keyloom::kafka

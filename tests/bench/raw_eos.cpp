@@ -330,6 +330,8 @@ constexpr std::string_view usage = "usage: raw_eos --brokers HOST:PORT --topic T
 
 int main(int argc, char** argv) {
   auto cfg = parse(argc, argv, usage);
+  if (cfg.cadence.empty() || cfg.cadence.find_first_not_of("0123456789") != std::string::npos)
+    die(2, "--cadence takes milliseconds, not " + cfg.cadence);
   if (cfg.out.empty() || cfg.producers.size() != 1 || cfg.producers < "1" || cfg.producers > "3")
     die(2, "--out is needed, and --producers takes 1 to 3\n" + std::string{usage});
   if (cfg.follow)

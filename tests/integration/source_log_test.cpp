@@ -27,3 +27,20 @@ TEST_CASE("SIGUSR1 brings the state into the log, with the slowest key, as often
     REQUIRE(told);
   }
 }
+
+TEST_CASE("a process that the group does not let in says what that may wait for") {
+  on_real_broker([](test_broker& broker) {
+    auto group = test_broker::new_name("group");
+    auto in = broker.new_topic(1);
+    send(broker, {{.topic = in, .key = "slow", .value = "1", .partition = 0}});
+    std::vector<std::string> command{child_flag, "hold", broker.address(),          group,
+                                     in,         "none", "session.timeout.ms=20000"};
+    child_process first{command};
+    REQUIRE(first.says("call"));
+    first.send(SIGKILL);
+    child_process second{command};
+    auto told = second.says("group " + group + " has not let this process in yet");
+    INFO(second.output());
+    REQUIRE(told);
+  });
+}

@@ -243,6 +243,40 @@ TEST_CASE("of records that were refused together the one that is wrong is blamed
   });
 }
 
+TEST_CASE("among thousands of records the one that is refused is found in a few attempts") {
+  on_real_broker([](test_broker& broker) {
+    transaction_rig rig{broker, 2};
+    auto small_ones = test_broker::new_name("topic");
+    require_ok(rig.asks->create_topic(small_ones, 1, patience, {{"max.message.bytes", "200000"}}));
+    std::string large(500'000, 'x');
+    auto first = rig.part({"good"}, 1, 0);
+    first.records.insert(first.records.end(), 1500,
+                         {.topic = small_ones, .key = "k", .value = "small", .partition = 0});
+    auto second = rig.part({"with it"}, 1, 1);
+    second.records.insert(second.records.end(), 1500, first.records.back());
+    second.records[1000].value = large;
+    chain_watch watch;
+    auto transactions = require_value(chain::make(rig.config(), watch));
+    require_value(transactions->submit(rig.with({first, second})));
+    auto aborted = watch.aborts();
+    auto attempts = 1;
+    for (; aborted && !aborted->permanent; ++attempts) {
+      require_value(transactions->resume(rig.membership, all_ours));
+      aborted = watch.aborts();
+    }
+    REQUIRE(aborted);
+    INFO(describe(aborted->reason));
+    CHECK(attempts <= 6); // 3,000, 375, 46, 5, 1
+    REQUIRE(aborted->culprit);
+    CHECK(aborted->culprit->partition == 1);
+    require_value(transactions->resume(rig.membership, [&](const auto& where) {
+      return where != *aborted->culprit;
+    }));
+    REQUIRE(watch.commits(1));
+    CHECK(rig.committed_values(0) == strings{"good"});
+  });
+}
+
 TEST_CASE("records that are refused because their batch is too large go out one by one") {
   on_real_broker([](test_broker& broker) {
     transaction_rig rig{broker};

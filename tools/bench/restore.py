@@ -24,9 +24,9 @@ def restored_parts(port):
     return [part["restore"] for part in parts if "restore" in part and part["lifecycle"] == "active"]
 
 
-def wait_until_restored(port, partitions):
+def wait_until_restored(worker, port, partitions):
     end = time.monotonic() + READY_TIMEOUT_S
-    while time.monotonic() < end:
+    while time.monotonic() < end and worker.poll() is None:
         parts = restored_parts(port)
         if len(parts) == partitions:
             return parts
@@ -44,7 +44,7 @@ def measure(bench, name, scenario, turn):
     worker = subprocess.Popen(bench.command("keyloom", *command, "--http-port", str(port)),
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        parts = wait_until_restored(port, scenario.partitions)
+        parts = wait_until_restored(worker, port, scenario.partitions)
     finally:
         worker.send_signal(signal.SIGTERM)
     result = json.loads(worker.communicate(timeout=60)[0])

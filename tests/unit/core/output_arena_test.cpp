@@ -26,7 +26,7 @@ void check_equal(const outgoing_record& a, const outgoing_record& b) {
   CHECK(a.partition == b.partition);
 }
 
-constexpr size_t chunk_bytes = 16 * 1024;
+constexpr size_t chunk_bytes = 4 * 1024;
 
 } // namespace
 
@@ -73,6 +73,16 @@ TEST_CASE("memory is used again once its outputs were released", "[core][output_
   CHECK(arena.bytes() <= filled + chunk_bytes);
   for (auto& each : events)
     arena.release(each);
+}
+
+TEST_CASE("what nobody needs any more is given back", "[core][output_arena]") {
+  output_arena arena;
+  packed_outputs event;
+  for (int i = 0; i < 10'000; ++i)
+    arena.pack(output(std::string(100, 'x')), event);
+  CHECK(arena.bytes() > 1'000'000);
+  arena.release(event);
+  CHECK(arena.bytes() <= 10 * chunk_bytes);
 }
 
 TEST_CASE("an output that stays keeps its own chunk only", "[core][output_arena]") {

@@ -68,15 +68,24 @@ private:
   }
 
   void define() {
-    work_ = source_.stage<int, void>(
-      "work", blocking([](std::string_view, int&) {}),
-      [this](context<counts>& ctx, std::string_view key, int& left, caf::expected<void>) {
-        return left > 0 ? work_->schedule(ctx, key, left - 1) : count(ctx);
-      });
+    work_ = source_.stage<int, void>("work", blocking([](std::string_view, int&) {}),
+                                     [this](context<counts>& ctx, std::string_view key, int& left,
+                                            caf::expected<void>) {
+                                       return left > 0 ? step(ctx, key, left) : count(ctx);
+                                     });
     source_.on_default([this](context<counts>& ctx, const record& rec) {
       auto jobs = rec.value[0] - '0';
-      return jobs == 0 ? count(ctx) : work_->schedule(ctx, rec.key, jobs - 1);
+      return jobs == 0 ? count(ctx) : step(ctx, rec.key, jobs);
     });
+  }
+
+  /// A turn that is not the last one. Its output is one that is kept packed, or not.
+  outcome step(context<counts>& ctx, std::string_view key, int left) {
+    outgoing_record rec{.topic = "steps", .value = std::to_string(left)};
+    if ((ctx.offset() + left) % 3 == 0)
+      rec.headers = {{"name", "value"}};
+    ctx.forward(std::move(rec));
+    return work_->schedule(ctx, key, left - 1);
   }
 
   /// Counts the event and sends the counts. One in ten fails afterwards: as if it had never
@@ -124,9 +133,11 @@ private:
   void feed(int32_t partition) {
     for (auto left = 1 + pick(6); left > 0; --left) {
       auto fails = pick(10) == 0;
+      auto jobs = pick(4);
       kit_->feed({.key = std::string(1 + pick(4), 'k'),
-                  .value = std::to_string(pick(4)) + (fails ? "x" : "-"),
+                  .value = std::to_string(jobs) + (fails ? "x" : "-"),
                   .partition = partition});
+      jobs_[partition].push_back(jobs);
       ++fed_[partition];
       skipped_[partition] += fails ? 1 : 0;
     }
@@ -161,9 +172,19 @@ private:
     for (int32_t partition = 0; partition < partitions; ++partition) {
       std::map<std::string, uint64_t> last;
       std::set<int64_t> seen;
+      std::map<int64_t, uint64_t> steps; // of an event, that are to come
       for (auto& each : kit_->outputs()) {
         if (each.source_partition != partition)
           continue;
+        auto& left = steps.try_emplace(each.source_offset, jobs_[partition][each.source_offset])
+                       .first->second;
+        if (each.topic == "steps") {
+          if (std::stoull(*each.value) != left--)
+            wrong("outputs of an event are not in the order of its turns");
+          continue;
+        }
+        if (left != 0)
+          wrong("an output of an event is not there, or came behind a later one");
         if (!seen.insert(each.source_offset).second)
           wrong("an event's outputs are there twice");
         auto gap = each.value->find(' ');
@@ -207,6 +228,7 @@ private:
   std::optional<stage_handle<int>> work_;
   size_t fed_[partitions] = {};
   size_t skipped_[partitions] = {};
+  std::vector<uint64_t> jobs_[partitions]; ///< of each record
   std::set<uint64_t> totals_;
   std::map<std::string, std::set<uint64_t>> counted_;
   std::string wrong_;
