@@ -134,7 +134,7 @@ SCENARIOS = {
                             forwards=True, counts=True, against="calls-eos", field="visible_p99_ms"),
     "light-eos": Paced(("work", *NONE, "--exactly-once"), 100, "at most 1", forwards=True,
                        against="light-raw-eos", field="broker_cores"),
-    "light-raw-eos": Paced(("--follow", "--cadence", "50"), 100, forwards=True, program="bench/raw_eos"),
+    "light-raw-eos": Paced(("--follow", "--cadence", "40"), 100, forwards=True, program="bench/raw_eos"),
     "restore": Restore(1_000_000, "1.0 s"),
     "paced-8": Paced(("work", *NONE), 10_000),
     "paced-1000": Paced(("work", *NONE), 10_000, "at most 2", partitions=1000, against="paced-8"),

@@ -170,6 +170,22 @@ TEST_CASE("a step that is tried again waits, and is given up when patience ends"
   CHECK(f.hears(kind::aborted, 1));
 }
 
+TEST_CASE("whether a transaction loses its producer is known before its step has ended") {
+  fixture f;
+  f.plan.submit(1);
+  f.starts(0, step::hand_over, 1);
+  for (auto how : {outcome::done, outcome::again, outcome::aborts})
+    CHECK(!f.plan.loses(0, how, f.now));
+  for (auto how : {outcome::breaks, outcome::expires, outcome::ends})
+    CHECK(f.plan.loses(0, how, f.now));
+  CHECK(!f.plan.loses(0, outcome::again, f.now + 11s)); // it can be aborted
+  f.ends(0);
+  f.does(0, step::send_offsets, 1);
+  f.starts(0, step::commit, 1);
+  CHECK(!f.plan.loses(0, outcome::again, f.now));
+  CHECK(f.plan.loses(0, outcome::again, f.now + 11s)); // it cannot
+}
+
 TEST_CASE("nothing of an epoch goes out after it was aborted unless it was put under a later one") {
   fixture f;
   f.plan.submit(1);
