@@ -1,9 +1,14 @@
 #include "runtime/core/output_arena.hpp"
 
-#include <sanitizer/asan_interface.h>
-
-#include <cstring>
+#include <algorithm>
 #include <new>
+
+#if __has_include(<sanitizer/asan_interface.h>)
+#  include <sanitizer/asan_interface.h>
+#else
+#  define ASAN_POISON_MEMORY_REGION(where, size) static_cast<void>(where)
+#  define ASAN_UNPOISON_MEMORY_REGION(where, size) static_cast<void>(where)
+#endif
 
 namespace keyloom::core {
 
@@ -30,8 +35,8 @@ struct output_arena::chunk {
   size_t alive = 0; ///< outputs
 
   static chunk& of(packed_output* output) {
-    auto address = reinterpret_cast<uintptr_t>(output);
-    return *reinterpret_cast<chunk*>(address - address % chunk_bytes);
+    auto behind_start = reinterpret_cast<uintptr_t>(output) % chunk_bytes;
+    return *reinterpret_cast<chunk*>(reinterpret_cast<char*>(output) - behind_start);
   }
 };
 
@@ -55,8 +60,7 @@ void output_arena::pack(const outgoing_record& rec, packed_outputs& into) {
   auto& made = *new (allocate(rounded(size))) packed_output;
   auto* at = reinterpret_cast<char*>(&made + 1);
   auto append = [&at](const std::string& bytes) {
-    std::memcpy(at, bytes.data(), bytes.size());
-    at += bytes.size();
+    at = std::copy(bytes.begin(), bytes.end(), at);
     return static_cast<uint32_t>(bytes.size());
   };
   made.topic = name_of(rec.topic);
