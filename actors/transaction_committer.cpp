@@ -19,7 +19,7 @@ constexpr auto tick_interval = 5ms;
 
 /// From one transaction to the next, and at most.
 constexpr auto least_pace = 10ms;
-constexpr auto most_pace = 50ms;
+constexpr auto most_pace = 60ms;
 
 /// With fewer events in each they come seldomer; with many, a larger one gains little.
 constexpr size_t few_events = 20;

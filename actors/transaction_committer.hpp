@@ -1,6 +1,6 @@
 // The committer under exactly once: gathers what the output gates of all partitions let go into one
 // transaction (outputs, change-log entries, offsets and completion maps), ten milliseconds after
-// the last one under load and up to fifty when little happens, and gives it to the chain of
+// the last one under load and up to sixty when little happens, and gives it to the chain of
 // transactional producers, which commits in order. Partitions say in their meters that something
 // waits; they are asked for it only then, or when their position may have moved alone.
 //

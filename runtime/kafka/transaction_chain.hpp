@@ -10,7 +10,7 @@
 //    records. Every later answer to the group (also an empty one) is a later epoch. With
 //    group.protocol=consumer the member's epoch also moves without an event: then take it again
 //    when `aborted` says `regroup`.
-// 2. Every 10 to 50 ms, and when `acknowledged` says that the producers have room (`ready`), the
+// 2. Every 10 to 60 ms, and when `acknowledged` says that the producers have room (`ready`), the
 //    committer gathers what the partitions have released since into ONE transaction: a part for
 //    each partition with its records in order (several releases of a partition go into one part),
 //    the offset, and the metadata with the map and a commit counter that is never used twice. A
