@@ -1,5 +1,6 @@
 // A source under exactly once, from record to commit, on a real broker: what a reader of committed
 // records finds, and what a second source finds in the store.
+#include "runtime/core/completion_map.hpp"
 #include "tests/integration/counting_rig.hpp"
 
 #include <catch2/catch.hpp>
@@ -101,6 +102,13 @@ TEST_CASE("I7: under exactly once each record and interjection is in once, in or
       REQUIRE(out.wait_for(patience) == std::future_status::ready);
       require_ok(out.get());
       CHECK(found == outputs["tick " + std::to_string(p)].back());
+    }
+    // Commits are numbered, so that one whose outcome is unknown is not taken for another.
+    for (auto& each :
+         require_value(rig.asks->stable_offsets(cfg.group, {{rig.in, 0}, {rig.in, 1}}, patience))) {
+      auto mark = core::decode(each.metadata, each.offset).map.mark;
+      REQUIRE(mark);
+      CHECK(mark->number > 0);
     }
   });
 }

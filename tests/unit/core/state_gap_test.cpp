@@ -35,7 +35,7 @@ TEST_CASE("a change log with entries does not fit a group that has committed not
 
 TEST_CASE("a change log with entries does not fit a commit that knows of none") {
   for (const auto& foreign : {std::string{}, std::string{"of another program"}, encode({}, 5),
-                              metadata(6, 10).substr(1)}) {
+                              encode({{}, {{7, 9}}, std::nullopt}, 5), metadata(6, 10).substr(1)}) {
     INFO(foreign);
     CHECK_THAT(find_state_gap({5, foreign, 3, 3}, true),
                Contains("the group's offset 5 was not committed by a source with this change log"));
