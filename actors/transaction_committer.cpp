@@ -118,10 +118,11 @@ transaction_committer_state::clock::duration transaction_committer_state::until_
 }
 
 void transaction_committer_state::gather(bool bare) {
+  auto now = clock::now();
   for (auto& [where, each] : partitions_)
     if (!each.asked && (bare || each.meter->sendable)) {
       ask(where, each, bare);
-      last_gathered_ = clock::now();
+      last_gathered_ = now;
     }
   if (unanswered_ == 0)
     submit(); // what came late

@@ -6,6 +6,20 @@
 
 namespace keyloom::core {
 
+namespace {
+
+/// Key, value and headers.
+size_t payload_of(const outgoing_record& rec) {
+  auto result = rec.type.size();
+  result += rec.key ? rec.key->size() : 0;
+  result += rec.value ? rec.value->size() : 0;
+  for (auto& each : rec.headers)
+    result += each.name.size() + (each.value ? each.value->size() : 0);
+  return result;
+}
+
+} // namespace
+
 void partition::begin_turn(event& ev) {
   current_ = &ev;
   store_damaged_ = false;
@@ -236,6 +250,29 @@ void partition::log_changes(turn_changes& changes) {
   }
   turn_outputs_.insert(turn_outputs_.begin(), std::make_move_iterator(entries.begin()),
                        std::make_move_iterator(entries.end()));
+}
+
+/// Adds the turn's outputs to the event's. They stay in memory until they are acknowledged.
+void partition::keep_outputs(event& ev) {
+  auto packs = exact_ && ev.outputs.empty()
+               && std::all_of(turn_outputs_.begin(), turn_outputs_.end(), output_arena::takes);
+  int64_t bytes = 0;
+  for (auto& rec : turn_outputs_) {
+    auto payload = payload_of(rec);
+    ev.payload_bytes += payload;
+    auto around = packs ? sizeof(packed_output)
+                        : sizeof rec + rec.topic.size() + rec.headers.size() * sizeof(header);
+    bytes += static_cast<int64_t>(payload + around);
+    if (packs)
+      memory_->arena().pack(rec, ev.packed);
+  }
+  ev.output_bytes += bytes;
+  held_outputs_ += bytes;
+  if (!packs && ev.outputs.empty())
+    std::swap(ev.outputs, turn_outputs_);
+  else if (!packs)
+    std::move(turn_outputs_.begin(), turn_outputs_.end(), std::back_inserter(ev.outputs));
+  turn_outputs_.clear();
 }
 
 void partition::undo_turn() {
