@@ -103,21 +103,27 @@ struct range {
   int64_t high = 0;
 };
 
-/// Where each partition of the topic begins and ends now.
-inline std::vector<range> find_ends(rd_kafka_t* client, const settings& cfg) {
+inline size_t partition_count(rd_kafka_t* client, rd_kafka_topic_t* topic, const settings& cfg) {
   const rd_kafka_metadata_t* metadata = nullptr;
-  auto* topic = rd_kafka_topic_new(client, cfg.topic.c_str(), nullptr);
   auto code = rd_kafka_metadata(client, 0, topic, &metadata, metadata_timeout_ms);
   if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT)
     die(3, "no broker answers at " + cfg.brokers);
-  check(code, "cannot look up topic " + cfg.topic);
-  check(metadata->topics[0].err, "topic " + cfg.topic);
-  std::vector<range> result(static_cast<size_t>(metadata->topics[0].partition_cnt));
+  auto name = std::string{rd_kafka_topic_name(topic)};
+  check(code, "cannot look up topic " + name);
+  check(metadata->topics[0].err, "topic " + name);
+  auto result = static_cast<size_t>(metadata->topics[0].partition_cnt);
+  rd_kafka_metadata_destroy(metadata);
+  return result;
+}
+
+/// Where each partition of the topic begins and ends now.
+inline std::vector<range> find_ends(rd_kafka_t* client, const settings& cfg) {
+  auto* topic = rd_kafka_topic_new(client, cfg.topic.c_str(), nullptr);
+  std::vector<range> result(partition_count(client, topic, cfg));
   for (size_t i = 0; i < result.size(); ++i)
     check(rd_kafka_query_watermark_offsets(client, cfg.topic.c_str(), static_cast<int32_t>(i),
                                            &result[i].low, &result[i].high, metadata_timeout_ms),
           "cannot look up the end of partition " + std::to_string(i));
-  rd_kafka_metadata_destroy(metadata);
   rd_kafka_topic_destroy(topic);
   return result;
 }

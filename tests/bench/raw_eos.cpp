@@ -92,13 +92,13 @@ public:
                             {"transactional.id", all.cfg.group + "-" + std::to_string(index)},
                             {"transaction.timeout.ms", "10000"},
                             {"queue.buffering.max.messages", "1000000"},
-                            {"linger.ms", "5"},
-                            {"partitioner", "murmur2_random"}},
+                            {"linger.ms", "5"}},
                            {});
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     client_ = make_client(RD_KAFKA_PRODUCER, conf);
     check(rd_kafka_init_transactions(client_, call_ms), "cannot open a transactional id");
     topic_ = rd_kafka_topic_new(client_, all.cfg.out.c_str(), nullptr);
+    rooms_.resize(partition_count(client_, topic_, all.cfg));
     thread_ = std::thread{[this] { run(); }};
   }
 
@@ -162,23 +162,33 @@ private:
     all_.commits.pass();
   }
 
+  // A call for one partition is cheaper than one that lets the client choose for each record, and
+  // values need no copy while their messages are kept.
   void send(const std::vector<rd_kafka_message_t*>& records) {
-    room_.clear();
+    for (auto& room : rooms_)
+      room.clear();
+    auto count = static_cast<int32_t>(rooms_.size());
     for (const auto* record : records) {
-      auto& copy = room_.emplace_back();
-      copy.payload = record->payload;
-      copy.len = record->len;
-      copy.key = record->key;
-      copy.key_len = record->key_len;
+      auto to = rd_kafka_msg_partitioner_murmur2_random(topic_, record->key, record->key_len, count,
+                                                        nullptr, nullptr);
+      auto& sent = rooms_[static_cast<size_t>(to)].emplace_back();
+      sent.payload = record->payload;
+      sent.len = record->len;
+      sent.key = record->key;
+      sent.key_len = record->key_len;
     }
-    for (size_t sent = 0; sent < room_.size();) {
-      sent += static_cast<size_t>(rd_kafka_produce_batch(topic_, RD_KAFKA_PARTITION_UA,
-                                                         RD_KAFKA_MSG_F_COPY, room_.data() + sent,
-                                                         static_cast<int>(room_.size() - sent)));
-      if (sent == room_.size())
+    for (int32_t to = 0; to < count; ++to)
+      send(rooms_[static_cast<size_t>(to)], to);
+  }
+
+  void send(std::vector<rd_kafka_message_t>& records, int32_t to) {
+    for (size_t sent = 0; sent < records.size();) {
+      sent += static_cast<size_t>(rd_kafka_produce_batch(topic_, to, 0, records.data() + sent,
+                                                         static_cast<int>(records.size() - sent)));
+      if (sent == records.size())
         break;
-      if (room_[sent].err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-        check(room_[sent].err, "a record was refused");
+      if (records[sent].err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        check(records[sent].err, "a record was refused");
       rd_kafka_poll(client_, 10);
     }
   }
@@ -186,7 +196,7 @@ private:
   shared& all_;
   rd_kafka_t* client_ = nullptr;
   rd_kafka_topic_t* topic_ = nullptr;
-  std::vector<rd_kafka_message_t> room_;
+  std::vector<std::vector<rd_kafka_message_t>> rooms_; ///< by partition
   std::mutex mutex_; ///< guards `work_` while its thread does not work on it, and `ending_`
   std::condition_variable changed_;
   std::unique_ptr<transaction> work_;
