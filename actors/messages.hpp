@@ -143,6 +143,7 @@ struct partition_restored {
 struct transaction_cut {
   uint64_t number = 0; ///< as the gate counts; 0: nothing
   core::progress reached;
+  std::vector<const core::packed_output*> packed; ///< as kafka::transaction_part has these
   std::vector<kafka::record_view> records;
   std::shared_ptr<const void> content;
   size_t events = 0;

@@ -40,6 +40,17 @@ struct cut_content {
   std::deque<std::vector<header>> headers; ///< of entries
 };
 
+/// Packed ones stay packed, as far as none that is not comes before them.
+void put(const core::departure& from, transaction_cut& into) {
+  if (into.records.empty())
+    from.packed_ones().for_each([&](auto& each) { into.packed.push_back(&each); });
+  else
+    from.packed_ones().for_each([&](auto& each) { into.records.push_back(kafka::view_of(each)); });
+  if (from.whole != nullptr)
+    for (auto& rec : from.whole->outputs)
+      into.records.push_back(kafka::view_of(rec));
+}
+
 } // namespace
 
 /// The way back into a partition actor. Results are gathered until the actor comes to them, so that
@@ -333,18 +344,13 @@ transaction_cut partition_actor_state::cut(bool bare) {
   const auto* next = core_.next_transaction(bare);
   if (next == nullptr)
     return {};
-  transaction_cut result{next->number, next->reached, {}, {}, next->events.size()};
+  transaction_cut result{next->number, next->reached, {}, {}, {}, next->events.size()};
   auto& events = next->events;
-  result.records.reserve(events.size() + next->changes.size());
+  result.packed.reserve(events.size());
   for (size_t i = 0; i < events.size(); ++i) {
-    if (i + 8 < events.size()) // they have waited for long
-      core::prefetch(&events[i + 8]->outputs);
-    if (i + 4 < events.size())
-      core::prefetch(events[i + 4]->packed.first);
-    events[i]->packed.for_each(
-      [&result](auto& each) { result.records.push_back(kafka::view_of(each)); });
-    for (auto& rec : events[i]->outputs)
-      result.records.push_back(kafka::view_of(rec));
+    if (i + 4 < events.size() && events[i + 4].whole != nullptr) // they have waited for long
+      core::prefetch(events[i + 4].whole, sizeof(core::event));
+    put(events[i], result);
   }
   auto content
     = std::make_shared<cut_content>(cut_content{core_.memory(), core_.kept_changes(), {}});

@@ -30,10 +30,10 @@ std::string not_a(const std::string& written, const std::string& expected,
 
 /// What is wrong with the value, when it is outside of low to high.
 template <class Kind, class Value, class Show>
-std::string check_range(const Kind& kind, Value value, Show show) {
-  if (value >= kind.low && value <= kind.high)
+std::string check_range(const Kind& kind, std::optional<Value> value, Show show) {
+  if (!value || (*value >= kind.low && *value <= kind.high))
     return {};
-  return out_of_range(show(value), kind.range(), show(std::clamp(value, kind.low, kind.high)));
+  return out_of_range(show(*value), kind.range(), show(std::clamp(*value, kind.low, kind.high)));
 }
 
 std::string listed(std::span<const std::string_view> names) {
@@ -119,7 +119,8 @@ std::string count_kind::range() const {
 }
 
 std::string count_kind::show(const source_config& cfg) const {
-  return std::to_string(member.in(cfg));
+  auto value = member.get(cfg);
+  return value ? std::to_string(*value) : "";
 }
 
 std::string count_kind::assign(const caf::config_value& value, source_config& into) const {
@@ -128,12 +129,12 @@ std::string count_kind::assign(const caf::config_value& value, source_config& in
     return not_a(written(value), "a whole number of " + unit(), range());
   if (*number < int64_t{low} || *number > int64_t{high})
     return out_of_range(written(value), range(), std::to_string(*number < low ? low : high));
-  member.in(into) = static_cast<uint32_t>(*number);
+  member.set(into, static_cast<uint32_t>(*number));
   return {};
 }
 
 std::string count_kind::check(const source_config& cfg) const {
-  return check_range(*this, member.in(cfg), [](uint32_t x) { return std::to_string(x); });
+  return check_range(*this, member.get(cfg), [](uint32_t x) { return std::to_string(x); });
 }
 
 std::string port_kind::show(const source_config& cfg) const {
@@ -172,7 +173,7 @@ std::string bytes_kind::assign(const caf::config_value& value, source_config& in
 }
 
 std::string bytes_kind::check(const source_config& cfg) const {
-  return check_range(*this, cfg.*member, show_bytes);
+  return check_range(*this, std::optional{cfg.*member}, show_bytes);
 }
 
 std::string duration_kind::range() const {
@@ -180,7 +181,7 @@ std::string duration_kind::range() const {
 }
 
 std::string duration_kind::show(const source_config& cfg) const {
-  return actors::show(member.in(cfg));
+  return actors::show(*member.get(cfg)); // none of these may be missing
 }
 
 std::string duration_kind::assign(const caf::config_value& value, source_config& into) const {
@@ -195,12 +196,12 @@ std::string duration_kind::assign(const caf::config_value& value, source_config&
     return out_of_range(written(value), range(), actors::show(*time < low ? low : high));
   if (*time != duration_cast<milliseconds>(*time))
     return not_a(written(value), "a whole number of ms", range());
-  member.in(into) = duration_cast<milliseconds>(*time);
+  member.set(into, duration_cast<milliseconds>(*time));
   return {};
 }
 
 std::string duration_kind::check(const source_config& cfg) const {
-  return check_range(*this, member.in(cfg), [](milliseconds x) { return actors::show(x); });
+  return check_range(*this, member.get(cfg), [](milliseconds x) { return actors::show(x); });
 }
 
 // --- flags and names ---

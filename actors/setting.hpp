@@ -18,19 +18,29 @@ namespace keyloom::actors {
 // configuration file has it; `assign` reads a value, `check` looks at the one that is there, and
 // both return what is wrong and what would be right, or nothing.
 
-/// Where a value is: in source_config itself, or in its retry policy.
+/// Where a value is: in source_config itself, where there may be none, or in its retry policy.
 template <class T>
 struct place {
   T source_config::*direct = nullptr;
+  std::optional<T> source_config::*optional = nullptr;
   T retry_policy::*of_retry = nullptr;
 
   constexpr place(T source_config::*member) : direct(member) {}
+  constexpr place(std::optional<T> source_config::*member) : optional(member) {}
   constexpr place(T retry_policy::*member) : of_retry(member) {}
 
-  const T& in(const source_config& cfg) const {
+  std::optional<T> get(const source_config& cfg) const {
+    if (optional != nullptr)
+      return cfg.*optional;
     return direct != nullptr ? cfg.*direct : cfg.retry.*of_retry;
   }
-  T& in(source_config& cfg) const { return direct != nullptr ? cfg.*direct : cfg.retry.*of_retry; }
+
+  void set(source_config& cfg, T value) const {
+    if (optional != nullptr)
+      cfg.*optional = value;
+    else
+      (direct != nullptr ? cfg.*direct : cfg.retry.*of_retry) = value;
+  }
 };
 
 struct text_kind {

@@ -51,7 +51,7 @@ constexpr setting table[] = {
   {"retry.max-backoff", duration_kind{&retry_policy::max_backoff, 0ms, day}, "The longest wait between two calls."},
   {"retry.jitter", count_kind{&retry_policy::jitter, "percent", 0, 100}, "Each wait is shortened by up to so much, at random."},
   {"on-gap", choice<&cfg::on_gap, gap_actions>(), "What becomes of a partition where records may be missing, because its committed offset is outside of what the topic holds, of a topic that was deleted, or gone: it stops, or goes on at the earliest record."},
-  {"credit", count_kind{&cfg::credit, "records", 1, 10'000'000}, "Records of one partition that may be taken in and not out; the others stay with the client."},
+  {"credit", count_kind{&cfg::credit, "records", 1, 10'000'000}, "Records of one partition that may be taken in and not out; the others stay with the client. By default 10,000, with exactly-once 18,000."},
   {"window", count_kind{&cfg::window, "records", 1, any}, "Records of one partition beyond its oldest one that is not out; intake waits at the limit."},
   {"skip-headers", flag_kind{&cfg::skip_headers}, "Records come without headers, which saves about 100 ns each; not with routes by type."},
   {"budget", bytes_kind{&cfg::budget, 64 << 10, 1ULL << 40}, "Bytes that may be held for records in work and outputs under way, evenly shared by the partitions; it stops intake only."},

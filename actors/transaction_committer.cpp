@@ -151,6 +151,7 @@ void transaction_committer_state::heard(const kafka::topic_partition& where,
       core::completion_map map{from.topic, std::move(cut.reached.beyond), from.mark};
       auto offset = cut.reached.offset;
       gathered_.parts.push_back({{where, offset, core::encode(map, offset)},
+                                 std::move(cut.packed),
                                  std::move(cut.records),
                                  std::move(cut.content)});
       gathered_parts_.push_back({where, from.meter, from.partition, cut.number, offset});

@@ -76,7 +76,6 @@ void dependency_graph::leave(held_event& ev) {
   ev.id = 0;
   ev.owner = nullptr;
   ev.record = held_event::no_record;
-  ev.after = -1;
   ev.has_key = false;
   ev.writes = false;
   ev.changes.clear();

@@ -38,10 +38,9 @@ public:
   /// telling each of them each of those. It is no event and leaves by itself.
   held_event& make_meeting() { return make(0, nullptr); }
 
-  /// Events that may leave, each with all it needs. The caller takes out what leaves, and only
+  /// Events that may leave, each with all it needs: the caller takes them from here. They leave in
   /// whole sets: those whose `reach` is at most some sequence.
   std::vector<held_event*>& loose() { return loose_; }
-  const std::vector<held_event*>& loose() const { return loose_; }
 
   /// It leaves: nothing depends on it any more.
   void leave(held_event& ev);

@@ -1,5 +1,6 @@
 // An event: a record, or an interjection, while it is being worked on. Made when its handler is
-// called or has to wait, gone when it is out. An interjection has no record: its place among the
+// called or has to wait, gone when it is out, or, under exactly once, mostly when it is complete
+// (departure.hpp). An interjection has no record: its place among the
 // others is its sequence, and the tracker, which counts offsets, does not know it. One thread: its
 // partition's.
 #pragma once
@@ -27,7 +28,7 @@ inline const keyloom::record no_record{.key = {},
 /// Tens of thousands are open at once, in no core's cache: what each turn touches is in the first
 /// line of it.
 struct alignas(64) event {
-  record_batch_ptr batch; ///< keeps the record's memory; once `copied`, the record alone
+  record_batch_ptr batch; ///< keeps the record's memory, for jobs; once `copied`, the record alone
   tracker::open_batch* home = nullptr; ///< null for an interjection
   interjection* interjected = nullptr; ///< null for a record
   key_chain* chain = nullptr;          ///< events of the same key, while order matters
@@ -55,7 +56,16 @@ struct alignas(64) event {
   detail::attempts tried; ///< calls of its handler
 
   const keyloom::record& record() const {
-    return interjected == nullptr ? batch->records()[copied ? 0 : index] : no_record;
+    return interjected == nullptr ? came_with().records()[copied ? 0 : index] : no_record;
+  }
+
+  /// What its record is in: while `batch` is null, what the tracker keeps until all of it is out.
+  const record_batch& came_with() const { return batch != nullptr ? *batch : *home->batch; }
+
+  /// Keeps the record's memory as long as the event.
+  void keep_batch() {
+    if (batch == nullptr && home != nullptr)
+      batch = home->batch;
   }
 };
 

@@ -1,4 +1,5 @@
-// An event as the output gate sees it: from its admission until it leaves in a transaction. Made
+// An event as the output gate sees it: from its admission until it leaves in a transaction, or may
+// leave and nobody will need it. Made
 // and recycled by the gate's dependency_graph, so an address is used again; whoever remembers one
 // keeps a held_ref, which knows when the event has left. One thread: the partition's.
 #pragma once
@@ -42,8 +43,6 @@ struct held_event {
   event* owner = nullptr;
 
   uint64_t record = no_record; ///< counts records alone, without gaps; an interjection has none
-  int64_t offset = 0;          ///< of its record
-  int64_t after = -1;          ///< of the next record; -1: none was admitted yet
   uint64_t key = 0;
   bool has_key = false;
   bool writes = false; ///< it changed the store

@@ -51,7 +51,7 @@ private:
     size_t alive = 0;
     for (auto& each : slots_)
       alive += static_cast<size_t>(each.last.alive());
-    shift_ = 58;
+    shift_ = most_shift;
     while ((size_t{1} << (64 - shift_)) < alive * 4)
       --shift_;
     auto old = std::exchange(slots_, std::vector<slot>(size_t{1} << (64 - shift_)));
@@ -61,9 +61,12 @@ private:
         slots_[place_of(each.key)] = each;
   }
 
+  /// 256 slots: most events leave at once, and a smaller table would be swept over and over.
+  static constexpr unsigned most_shift = 56;
+
   std::vector<slot> slots_;
   size_t used_ = 0;
-  unsigned shift_ = 58; ///< 64 minus the bits of a place
+  unsigned shift_ = most_shift; ///< 64 minus the bits of a place
 };
 
 } // namespace keyloom::core

@@ -43,6 +43,8 @@ out_runs::out_runs(progress start, size_t room)
 
 uint64_t out_runs::next(int64_t offset) {
   auto record = next_record_++;
+  if (stretches_.empty() || offset != offset_of(record))
+    stretches_.push_back({record, offset});
   if (record == lowest_)
     lowest_offset_ = offset;
   if (!runs_.empty() && runs_.back().last + 1 == record)
@@ -58,8 +60,7 @@ uint64_t out_runs::admit(int64_t offset) {
 void out_runs::pass_over(int64_t offset) {
   auto record = next(offset);
   if (record == lowest_) {
-    ++lowest_;
-    lowest_offset_ = -1;
+    lowest_is(lowest_ + 1, -1);
   } else {
     append(runs_, {record, record, offset, offset + 1, -1});
   }
@@ -73,8 +74,29 @@ void out_runs::moved_to(int64_t position) {
     inherited_[inherited_from_].begin = std::max(inherited_[inherited_from_].begin, position_);
 }
 
-out_runs::run out_runs::run_of(const leaving& one) {
-  return {one.record, one.record, one.offset, one.offset + 1, one.after};
+/// Of a record from the lowest on. Of one that was not admitted yet: what it is without a gap.
+int64_t out_runs::offset_of(uint64_t record) const {
+  auto behind = std::upper_bound(stretches_.begin(), stretches_.end(), record,
+                                 [](uint64_t x, const stretch& each) { return x < each.first; });
+  auto& with = *std::prev(behind);
+  return with.offset + static_cast<int64_t>(record - with.first);
+}
+
+/// The offset of the record behind this one; -1: none was admitted yet.
+int64_t out_runs::offset_behind(uint64_t record) const {
+  return record + 1 == next_record_ ? -1 : offset_of(record + 1);
+}
+
+out_runs::run out_runs::run_of(const leaving& one) const {
+  auto offset = offset_of(one.record);
+  return {one.record, one.record, offset, offset + 1, offset_behind(one.record)};
+}
+
+void out_runs::lowest_is(uint64_t record, int64_t offset) {
+  lowest_ = record;
+  lowest_offset_ = offset;
+  while (stretches_.size() > 1 && stretches_[1].first <= lowest_)
+    stretches_.pop_front();
 }
 
 void out_runs::append(std::vector<run>& runs, const run& next) {
@@ -111,9 +133,15 @@ bool out_runs::leave(std::span<const leaving> records) {
   name(merged_, named_);
   if (map_bytes(named_, committed(lowest_offset)) > room_)
     return false;
-  lowest_ = lowest;
-  lowest_offset_ = lowest_offset;
+  lowest_is(lowest, lowest_offset);
   runs_.swap(merged_);
+  return true;
+}
+
+bool out_runs::leave_in_line(uint64_t first, uint64_t last) {
+  if (first != lowest_ || !runs_.empty())
+    return false;
+  lowest_is(last + 1, offset_behind(last));
   return true;
 }
 
@@ -141,9 +169,9 @@ size_t out_runs::plausible(std::span<const leaving> records) const {
     for (; mine != runs_.end() && mine->first < each.record; ++mine)
       pass(mine->first, mine->last, mine->after, true);
     auto is_certain = each.reach == each.sequence;
-    pass(each.record, each.record, each.after, is_certain);
+    pass(each.record, each.record, offset_behind(each.record), is_certain);
     if (is_certain && lowest >= 0 && run_bytes(0, 0) * certain > room_
-        && bitmap_bytes(each.offset + 1 - lowest) > room_)
+        && bitmap_bytes(offset_of(each.record) + 1 - lowest) > room_)
       return i;
   }
   return records.size();

@@ -9,6 +9,7 @@
 
 #include "runtime/core/completion_map.hpp"
 
+#include <deque>
 #include <span>
 
 namespace keyloom::core {
@@ -21,8 +22,6 @@ public:
   /// A complete record, or an event without one, that may leave when all up to `reach` may.
   struct leaving {
     uint64_t record; ///< its number; held_event::no_record
-    int64_t offset;
-    int64_t after; ///< offset of the next record; -1: none was admitted yet
     uint64_t reach;
     uint64_t sequence; ///< of the event; the reach is as high or higher
   };
@@ -50,6 +49,11 @@ public:
   /// could not name all that is out then.
   bool leave(std::span<const leaving> records);
 
+  /// All records from the lowest that is not out up to this one leave. False, and nothing happens,
+  /// unless these begin there and nothing is out beyond it but what is inherited, for which a map
+  /// has as much room behind a higher offset.
+  bool leave_in_line(uint64_t first, uint64_t last);
+
   /// The highest reach for which those up to it may leave; none: no part of them may.
   std::optional<uint64_t> best_reach(std::span<const leaving> records) const;
 
@@ -69,11 +73,20 @@ private:
     int64_t after; ///< offset of the record behind it; -1: none was admitted yet
   };
 
+  /// Records whose offsets follow each other, up to the next stretch.
+  struct stretch {
+    uint64_t first;
+    int64_t offset;
+  };
+
   class reach_search;
 
   static size_t run_bytes(int64_t gap, int64_t length);
   static size_t bitmap_bytes(int64_t span) { return static_cast<size_t>(span + 7) / 8; }
-  static run run_of(const leaving& one);
+  run run_of(const leaving& one) const;
+  int64_t offset_of(uint64_t record) const;
+  int64_t offset_behind(uint64_t record) const;
+  void lowest_is(uint64_t record, int64_t offset);
   static void append(std::vector<run>& runs, const run& next);
   uint64_t next(int64_t offset);
   bool touches_inherited(uint64_t last_record) const;
@@ -85,6 +98,7 @@ private:
   uint64_t next_record_ = 0;
   uint64_t lowest_ = 0;               ///< the number of the lowest record not out
   int64_t lowest_offset_ = -1;        ///< -1: none was admitted yet
+  std::deque<stretch> stretches_;     ///< from the lowest record on
   std::vector<run> runs_;             ///< beyond it
   std::vector<offset_run> inherited_; ///< from `inherited_from_` on
   size_t inherited_from_ = 0;

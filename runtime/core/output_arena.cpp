@@ -22,6 +22,10 @@ constexpr std::align_val_t alignment{chunk_bytes};
 constexpr size_t most_spare = 1024;
 constexpr size_t least_spare = 8;
 
+bool fits(size_t size) {
+  return size < packed_output::null;
+}
+
 constexpr size_t rounded(size_t bytes) {
   return (bytes + alignof(packed_output) - 1) / alignof(packed_output) * alignof(packed_output);
 }
@@ -30,7 +34,9 @@ constexpr size_t rounded(size_t bytes) {
 
 /// One that is larger than usual holds a single output.
 struct output_arena::chunk {
-  size_t bytes; ///< this included
+  size_t bytes;            ///< this included
+  chunk* before = nullptr; ///< of all
+  chunk* behind = nullptr;
   size_t used = rounded(sizeof(chunk));
   size_t alive = 0; ///< outputs
 
@@ -41,37 +47,42 @@ struct output_arena::chunk {
 };
 
 output_arena::~output_arena() {
-  if (current_ != nullptr)
-    spare_.push_back(current_);
-  for (auto* each : spare_)
-    free(*each);
+  while (first_ != nullptr)
+    free(*first_);
+}
+
+bool output_arena::packs(const record& rec) {
+  return rec.headers.empty() && fits(rec.key.size()) && fits(rec.value.size());
 }
 
 bool output_arena::takes(const outgoing_record& rec) {
-  auto fits = [](size_t size) { return size < packed_output::null; };
   return rec.headers.empty() && !rec.timestamp_ms && fits(rec.type.size())
          && (!rec.key || fits(rec.key->size())) && (!rec.value || fits(rec.value->size()));
 }
 
 void output_arena::pack(const outgoing_record& rec, packed_outputs& into) {
-  auto size = sizeof(packed_output) + rec.type.size();
-  size += rec.key ? rec.key->size() : 0;
-  size += rec.value ? rec.value->size() : 0;
+  auto view = [](const std::optional<std::string>& bytes) {
+    return bytes ? std::string_view{*bytes} : std::string_view{};
+  };
+  pack({rec.topic, view(rec.key), view(rec.value), rec.type, rec.partition}, into);
+}
+
+void output_arena::pack(const output_view& what, packed_outputs& into) {
+  auto size = sizeof(packed_output) + what.key.size() + what.value.size() + what.type.size();
   auto& made = *new (allocate(rounded(size))) packed_output;
   auto* at = reinterpret_cast<char*>(&made + 1);
-  auto append = [&at](const std::string& bytes) {
+  auto append = [&at](std::string_view bytes) {
     at = std::copy(bytes.begin(), bytes.end(), at);
     return static_cast<uint32_t>(bytes.size());
   };
-  made.topic = name_of(rec.topic);
-  if (rec.key)
-    made.key_size = append(*rec.key);
-  if (rec.value)
-    made.value_size = append(*rec.value);
-  made.type_size = append(rec.type);
-  made.partition = rec.partition;
-  (into.first == nullptr ? into.first : into.last->next) = &made;
-  into.last = &made;
+  made.topic = name_of(what.topic);
+  if (what.key.data() != nullptr)
+    made.key_size = append(what.key);
+  if (what.value.data() != nullptr)
+    made.value_size = append(what.value);
+  made.type_size = append(what.type);
+  made.partition = what.partition;
+  into.append({&made, &made});
 }
 
 void output_arena::release(packed_outputs& which) {
@@ -108,10 +119,14 @@ output_arena::chunk* output_arena::fresh(size_t bytes) {
   if (bytes == chunk_bytes && !spare_.empty()) {
     auto* result = spare_.back();
     spare_.pop_back();
-    return new (result) chunk{.bytes = bytes};
+    result->used = rounded(sizeof(chunk));
+    return result;
   }
   bytes_ += bytes;
-  return new (::operator new(bytes, alignment)) chunk{.bytes = bytes};
+  auto* result = new (::operator new(bytes, alignment)) chunk{.bytes = bytes, .behind = first_};
+  if (first_ != nullptr)
+    first_->before = result;
+  return first_ = result;
 }
 
 void output_arena::drop(chunk& empty) {
@@ -127,12 +142,17 @@ void output_arena::drop(chunk& empty) {
 void output_arena::free(chunk& which) {
   ASAN_UNPOISON_MEMORY_REGION(&which, which.bytes);
   bytes_ -= which.bytes;
+  (which.before == nullptr ? first_ : which.before->behind) = which.behind;
+  if (which.behind != nullptr)
+    which.behind->before = which.before;
   ::operator delete(&which, alignment);
 }
 
-const std::string* output_arena::name_of(const std::string& topic) {
-  if (last_topic_ == nullptr || *last_topic_ != topic)
-    last_topic_ = &*topics_.insert(topic).first;
+const std::string* output_arena::name_of(std::string_view topic) {
+  if (last_topic_ != nullptr && *last_topic_ == topic)
+    return last_topic_;
+  auto known = topics_.find(topic);
+  last_topic_ = &*(known != topics_.end() ? known : topics_.emplace(topic).first);
   return last_topic_;
 }
 

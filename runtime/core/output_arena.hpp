@@ -11,14 +11,23 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 namespace keyloom::core {
 
-/// An output without headers and timestamp. Behind it lie the bytes of key, value and type.
+/// An output without headers and timestamp, as views. A null key or value has a null `data()`.
+struct output_view {
+  std::string_view topic;
+  std::string_view key = {};
+  std::string_view value = {};
+  std::string_view type = {};
+  std::optional<int32_t> partition = std::nullopt;
+};
+
+/// One that was packed. Behind it lie the bytes of key, value and type.
 struct packed_output {
   static constexpr uint32_t null = std::numeric_limits<uint32_t>::max();
 
@@ -33,6 +42,9 @@ struct packed_output {
   std::string_view key() const { return view(0, key_size); }
   std::string_view value() const { return view(length(key_size), value_size); }
   std::string_view type() const { return view(length(key_size) + length(value_size), type_size); }
+
+  /// Bytes of key, value and type.
+  size_t payload() const { return length(key_size) + length(value_size) + type_size; }
 
   /// As it was.
   outgoing_record unpack() const;
@@ -54,6 +66,12 @@ struct packed_outputs {
 
   bool empty() const { return first == nullptr; }
 
+  void append(const packed_outputs& others) {
+    if (!others.empty())
+      (first == nullptr ? first : last->next) = others.first;
+    last = others.empty() ? last : others.last;
+  }
+
   /// Most events have one output, which need not be looked at for this.
   template <class Function>
   void for_each(Function f) const {
@@ -74,9 +92,11 @@ public:
 
   /// Others keep the strings they have.
   static bool takes(const outgoing_record& rec);
+  static bool packs(const record& rec);
 
-  /// Copies one that `takes` accepts behind those of the event.
+  /// Copies one, which `takes` accepts, behind those of the event.
   void pack(const outgoing_record& rec, packed_outputs& into);
+  void pack(const output_view& what, packed_outputs& into);
 
   /// They are not looked at any more.
   void release(packed_outputs& which);
@@ -91,11 +111,12 @@ private:
   chunk* fresh(size_t bytes);
   void drop(chunk& empty);
   void free(chunk& which);
-  const std::string* name_of(const std::string& topic);
+  const std::string* name_of(std::string_view topic);
 
+  chunk* first_ = nullptr; ///< of all
   chunk* current_ = nullptr;
   std::vector<chunk*> spare_;
-  std::unordered_set<std::string> topics_;
+  std::set<std::string, std::less<>> topics_;
   const std::string* last_topic_ = nullptr;
   size_t alive_ = 0; ///< outputs
   size_t bytes_ = 0;

@@ -11,11 +11,28 @@ output_gate::output_gate(settings cfg, progress start)
 held_event& output_gate::admit(event& ev, int64_t offset, std::optional<uint64_t> key) {
   auto& held = enter(ev, key);
   held.record = runs_.admit(offset);
-  held.offset = offset;
-  if (last_record_.alive())
-    last_record_.at->after = offset;
-  last_record_ = held.ref();
   return held;
+}
+
+// Nobody comes to need it, so neither the graph nor who comes next of its key has to know it.
+departure* output_gate::pass(event& ev, int64_t offset, std::optional<uint64_t> key) {
+  if (follows_held(key)) {
+    ev.held = &admit(ev, offset, key);
+    return complete(*ev.held);
+  }
+  auto sequence = ++last_sequence_;
+  ready_.push_back({{runs_.admit(offset), sequence, sequence}, {.whole = &ev}, nullptr});
+  return &ready_.back().what;
+}
+
+/// Whether the next record is behind one in its order that is held and may not leave yet.
+bool output_gate::follows_held(std::optional<uint64_t> key) const {
+  held_ref before;
+  if (cfg_.order == output_order::by_event)
+    before = last_event_;
+  else if (cfg_.order == output_order::by_key && key)
+    before = last_of_key_.find(*key);
+  return before.alive() && before.at->state != held_event::standing::loose;
 }
 
 held_event& output_gate::admit_interjection(event& ev, std::optional<uint64_t> key) {
@@ -24,9 +41,6 @@ held_event& output_gate::admit_interjection(event& ev, std::optional<uint64_t> k
 
 void output_gate::pass_over(int64_t offset) {
   runs_.pass_over(offset);
-  if (last_record_.alive())
-    last_record_.at->after = offset;
-  last_record_ = {};
 }
 
 held_event& output_gate::enter(event& ev, std::optional<uint64_t> key) {
@@ -82,9 +96,8 @@ void output_gate::note_scope(held_event& ev, const access& what) {
 }
 
 void output_gate::add_writer(held_event& ev) {
-  if (ev.writes || cfg_.scope == store_scope::partition)
+  if (std::exchange(ev.writes, true) || cfg_.scope == store_scope::partition)
     return;
-  ev.writes = true;
   ev.among_writers = true;
   ev.writer_before = nullptr;
   ev.writer_after = first_writer_;
@@ -115,6 +128,30 @@ held_ref output_gate::meet_writers() {
   meeting_ = meeting.ref();
   graph_.complete(meeting);
   return meeting_;
+}
+
+// An event may come to need a later one by what that one wrote, and by nothing else. So who changed
+// nothing and needs no later one leaves before whoever will need it, and need not be held.
+departure* output_gate::complete(held_event& ev) {
+  graph_.complete(ev);
+  departure* result = nullptr;
+  auto& loose = graph_.loose(); // `ev` is the first, if it is
+  for (auto i = loose.size(); i-- > 0;) {
+    auto& each = *loose[i];
+    auto& made = ready_.emplace_back(
+      ready{{each.record, each.reach, each.sequence}, {.whole = each.owner}, &each});
+    ready_interjections_ += each.record == held_event::no_record ? 1 : 0;
+    if (each.writes || !each.changes.empty() || each.reach != each.sequence) {
+      ++ready_in_graph_;
+      continue;
+    }
+    made.held = nullptr;
+    graph_.leave(each);
+    if (i == 0)
+      result = &made.what;
+  }
+  loose.clear();
+  return result;
 }
 
 const output_gate::transaction* output_gate::next(bool bare) {
@@ -158,17 +195,16 @@ const event* output_gate::waits_for(held_event& ev) {
 bool output_gate::build(transaction& into, bool bare) {
   if (auto reach = let_leave()) {
     numbered_.clear();
-    auto& loose = graph_.loose();
-    auto end = loose.begin() + static_cast<std::ptrdiff_t>(looked_at_);
-    loose.erase(std::remove_if(loose.begin(), end,
-                               [&](held_event* ev) {
-                                 if (ev->reach > *reach)
-                                   return false;
-                                 take(*ev, into);
-                                 return true;
-                               }),
-                end);
-    sorted_ = loose.size();
+    auto end = ready_.begin() + static_cast<std::ptrdiff_t>(looked_at_);
+    ready_.erase(std::remove_if(ready_.begin(), end,
+                                [&](ready& each) {
+                                  if (each.at.reach > *reach)
+                                    return false;
+                                  take(each, into);
+                                  return true;
+                                }),
+                 end);
+    sorted_ = ready_.size();
     graph_.left_up_to(*reach);
     auto earlier = [](const numbered_changes& a, const numbered_changes& b) {
       return a.turn < b.turn;
@@ -190,43 +226,41 @@ bool output_gate::build(transaction& into, bool bare) {
   return true;
 }
 
-void output_gate::sort_loose() {
-  auto& loose = graph_.loose();
-  auto earlier = [](const held_event* a, const held_event* b) { return a->sequence < b->sequence; };
-  auto fresh = loose.begin() + static_cast<std::ptrdiff_t>(sorted_);
-  if (!std::is_sorted(fresh, loose.end(), earlier))
-    std::sort(fresh, loose.end(), earlier);
-  if (fresh != loose.begin() && fresh != loose.end() && earlier(*fresh, *std::prev(fresh)))
-    std::inplace_merge(loose.begin(), fresh, loose.end(), earlier);
-  sorted_ = loose.size();
+void output_gate::sort_ready() {
+  auto earlier = [](const ready& a, const ready& b) { return a.at.sequence < b.at.sequence; };
+  auto fresh = ready_.begin() + static_cast<std::ptrdiff_t>(sorted_);
+  if (!std::is_sorted(fresh, ready_.end(), earlier))
+    std::sort(fresh, ready_.end(), earlier);
+  if (fresh != ready_.begin() && fresh != ready_.end() && earlier(*fresh, *std::prev(fresh)))
+    std::inplace_merge(ready_.begin(), fresh, ready_.end(), earlier);
+  sorted_ = ready_.size();
 }
 
-/// Looks through the loose events as far as some of them could leave.
+/// Looks through those that are ready as far as some of them could leave.
 void output_gate::gather_leaving() {
   constexpr size_t first_step = 4096; // each is as long as all before it
-  auto& loose = graph_.loose();
   leaving_.clear();
   looked_at_ = 0;
-  while (looked_at_ < loose.size() && leaving_.size() == looked_at_) {
-    auto end = std::min(looked_at_ + std::max(looked_at_, first_step), loose.size());
-    for (; looked_at_ < end; ++looked_at_) {
-      auto& ev = *loose[looked_at_];
-      leaving_.push_back({ev.record, ev.offset, ev.after, ev.reach, ev.sequence});
-    }
+  while (looked_at_ < ready_.size() && leaving_.size() == looked_at_) {
+    auto end = std::min(looked_at_ + std::max(looked_at_, first_step), ready_.size());
+    for (; looked_at_ < end; ++looked_at_)
+      leaving_.push_back(ready_[looked_at_].at);
     leaving_.resize(runs_.plausible(leaving_));
   }
 }
 
-/// Counts as out what leaves now: the loose events up to this reach; none: nothing.
+/// Counts as out what leaves now: what is ready up to this reach; none: nothing.
 std::optional<uint64_t> output_gate::let_leave() {
-  if (graph_.loose().empty())
+  if (ready_.empty())
     return std::nullopt;
-  sort_loose();
+  sort_ready();
+  if (leave_in_line())
+    return std::numeric_limits<uint64_t>::max();
   gather_leaving();
   if (leaving_.size() == looked_at_ && runs_.leave(leaving_))
     return std::numeric_limits<uint64_t>::max();
   if (leaving_.size() < looked_at_) { // who needs one behind the last plausible cannot leave
-    auto end = graph_.loose()[leaving_.size()]->sequence;
+    auto end = ready_[leaving_.size()].at.sequence;
     std::erase_if(leaving_, [&](const out_runs::leaving& each) { return each.reach >= end; });
   }
   auto reach = runs_.best_reach(leaving_);
@@ -238,8 +272,25 @@ std::optional<uint64_t> output_gate::let_leave() {
   return reach;
 }
 
-void output_gate::take(held_event& ev, transaction& into) {
-  into.events.push_back(ev.owner);
+/// What is ready are all records from the lowest that is not out on, which is mostly so without
+/// jobs. What the map would name is known then without a look at each.
+bool output_gate::leave_in_line() {
+  auto first = ready_.front().at.record;
+  auto last = ready_.back().at.record;
+  if (ready_interjections_ > 0 || last - first + 1 != ready_.size()
+      || !runs_.leave_in_line(first, last))
+    return false;
+  looked_at_ = ready_.size();
+  return true;
+}
+
+void output_gate::take(ready& from, transaction& into) {
+  into.events.push_back(from.what);
+  ready_interjections_ -= from.at.record == held_event::no_record ? 1 : 0;
+  if (from.held == nullptr)
+    return;
+  auto& ev = *from.held;
+  --ready_in_graph_;
   numbered_.insert(numbered_.end(), ev.changes.begin(), ev.changes.end());
   drop_writer(ev);
   graph_.leave(ev);

@@ -18,7 +18,9 @@
 //
 // What the partition calls:
 //   pass_over     for each record that comes already out (inherited), and
-//   admit         for each other record, all in the order of offsets, before its handler runs;
+//   admit         for each other record, all in the order of offsets, before a turn of it does
+//                 anything to a store and before the next record; or
+//   pass          for one that is complete by then and did nothing to a store;
 //   admit_interjection
 //                 for each interjection, between them, when its turn comes;
 //   moved_to      when the consumer's position moved on and no record below it is unadmitted;
@@ -39,6 +41,7 @@
 // the gate goes with it: nothing of it was promised.
 #pragma once
 
+#include "runtime/core/departure.hpp"
 #include "runtime/core/dependency_graph.hpp"
 #include "runtime/core/last_events.hpp"
 #include "runtime/core/out_runs.hpp"
@@ -69,7 +72,7 @@ public:
   struct transaction {
     uint64_t number = 0;                ///< counts from 1, in the order they must be committed
     uint32_t attempts = 0;              ///< times `next` gave it out
-    std::vector<event*> events;         ///< in event order: so their outputs leave
+    std::vector<departure> events;      ///< in event order: so their outputs leave
     std::vector<turn_changes*> changes; ///< in turn order: so their entries leave
     progress reached;                   ///< once it is committed
   };
@@ -78,8 +81,14 @@ public:
   output_gate(settings cfg, progress start);
 
   /// The next record. The event is the gate's until it is `committed`, the returned handle until it
-  /// has left. `key`: the hash of its record key, if it has one.
+  /// has left, or a call of `complete` has made the gate forget it. `key`: the hash of its record
+  /// key, if it has one.
   held_event& admit(event& ev, int64_t offset, std::optional<uint64_t> key);
+
+  /// Instead of `admit` and `complete` for the next record, when its only turn is over and neither
+  /// read nor changed a store. Returns what `complete` does; null: it is held, as `held` of the
+  /// event.
+  departure* pass(event& ev, int64_t offset, std::optional<uint64_t> key);
 
   /// `key`: of the record key whose order and, by scope, whose part of the store it keeps to.
   held_event& admit_interjection(event& ev, std::optional<uint64_t> key = std::nullopt);
@@ -92,7 +101,11 @@ public:
 
   /// A turn of the event, which is not complete, did this. In the order of the turns.
   void turn(held_event& ev, const access& what);
-  void complete(held_event& ev) { graph_.complete(ev); }
+
+  /// Its turns are over. Null, unless it may leave, alone, and nobody will need it: then the gate
+  /// has forgotten it but for what is returned, which may be made to do without the event until the
+  /// gate is called again.
+  departure* complete(held_event& ev);
 
   /// The next transaction to send, valid until it is committed; null when nothing may leave.
   /// `bare`: one without events will do when the offset or the map moved since the last one.
@@ -105,7 +118,7 @@ public:
   bool aborted(uint64_t number);
 
   /// Whether `next` would have events, as far as the map allows.
-  bool has_next() const { return sent_ < transactions_.size() || !graph_.loose().empty(); }
+  bool has_next() const { return sent_ < transactions_.size() || !ready_.empty(); }
 
   /// The open event that a held one waits for: itself when it is open; null when it may leave.
   static const event* waits_for(held_event& ev);
@@ -116,30 +129,51 @@ public:
   /// Transactions that are not committed.
   size_t uncommitted() const { return transactions_.size(); }
 
+  /// Calls `f(const departure&)` with those that are in a transaction which is not committed, and
+  /// then with those that may leave, until it returns false.
+  template <class Function>
+  void each_departure(Function f) const {
+    for (auto& each : transactions_)
+      for (auto& what : each.events)
+        if (!f(what))
+          return;
+    for (auto& each : ready_)
+      if (!f(each.what))
+        return;
+  }
+
   /// Events that have not left, and some points where scans and writers meet.
-  size_t held() const { return graph_.size(); }
+  size_t held() const { return graph_.size() + ready_.size() - ready_in_graph_; }
 
   /// What is out when all transactions are committed.
   progress reached() const { return runs_.reached(); }
 
 private:
+  /// An event that may leave with all it needs, which is here, too.
+  struct ready {
+    out_runs::leaving at;
+    departure what;
+    held_event* held; ///< null: nobody will need it
+  };
+
   held_event& enter(event& ev, std::optional<uint64_t> key);
+  bool follows_held(std::optional<uint64_t> key) const;
   void note_scope(held_event& ev, const access& what);
   void add_writer(held_event& ev);
   void drop_writer(held_event& ev);
   held_ref meet_writers();
   bool build(transaction& into, bool bare);
-  void sort_loose();
+  void sort_ready();
   void gather_leaving();
   std::optional<uint64_t> let_leave();
-  void take(held_event& ev, transaction& into);
+  bool leave_in_line();
+  void take(ready& from, transaction& into);
 
   settings cfg_;
   dependency_graph graph_;
   out_runs runs_;
   uint64_t last_sequence_ = 0;
   uint64_t last_turn_ = 0;
-  held_ref last_record_;
   held_ref last_event_;       ///< by_event: the one before
   last_events last_of_key_;   ///< by_key: by record key
   last_events last_writer_;   ///< by store key
@@ -149,14 +183,17 @@ private:
   held_ref meeting_;          ///< needs all writers that are not in the list
   held_event* first_writer_ = nullptr;
 
+  std::vector<ready> ready_;
+  size_t ready_in_graph_ = 0;            ///< of these: that are still held
+  size_t ready_interjections_ = 0;       ///< of these: without a record
   std::deque<transaction> transactions_; ///< not committed, oldest first
   size_t sent_ = 0;                      ///< of these: given out and not aborted
   uint64_t last_number_ = 0;
   progress told_; ///< by the last transaction that was built
 
   // of the transaction being built
-  size_t sorted_ = 0;    ///< of the loose events: in event order
-  size_t looked_at_ = 0; ///< of the loose events: what could leave is among these first ones
+  size_t sorted_ = 0;    ///< of those that are ready: in event order
+  size_t looked_at_ = 0; ///< of those: what could leave is among these first ones
   std::vector<out_runs::leaving> leaving_;
   std::vector<numbered_changes> numbered_;
   transaction spare_;

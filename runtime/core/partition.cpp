@@ -243,22 +243,17 @@ void partition::take_backlog_in() {
     auto& ev = memory_->make_event();
     ev.home = from.home;
     ev.index = from.next++;
-    if (from.next < from.end) {
-      ev.batch = from.batch;
-    } else {
-      ev.batch = exact_ ? from.batch : std::move(from.batch);
-      if (!exact_)
-        backlog_.pop_front();
+    if (from.next == from.end && !exact_)
+      backlog_.pop_front();
+    auto runs = gate_.enter(ev, now_);
+    if (store_turns_ || !runs)
+      admit(ev);
+    if (!runs) {
+      if (gate_.stands_behind(ev))
+        copy_out(ev);
+      continue;
     }
-    if (exact_) {
-      auto& rec = ev.record();
-      ev.held = &exact_->admit(ev, rec.offset,
-                               rec.has_key() ? std::optional{rec.key_hash} : std::nullopt);
-    }
-    if (gate_.enter(ev, now_))
-      handle(ev);
-    else if (gate_.stands_behind(ev))
-      copy_out(ev);
+    handle(ev);
   }
   for (auto& stage : stages_)
     stage.flush();
@@ -293,7 +288,7 @@ void partition::complete(event& ev) {
   if (gate_.stands_behind(ev))
     copy_out(ev);
   if (exact_)
-    exact_->complete(*ev.held);
+    leave(ev);
   go_on();
 }
 
@@ -462,8 +457,9 @@ void partition::settle() {
   auto count = std::exchange(out_count_, 0) + std::exchange(already_out_count_, 0);
   totals.in_flight.fetch_sub(static_cast<int64_t>(count), std::memory_order_relaxed);
   meter_.in_flight.fetch_sub(static_cast<int64_t>(count));
-  auto& cfg = common_.source->config;
-  if (meter_.starved && meter_.has_room(cfg.credit, cfg.window) && meter_.starved.exchange(false))
+  auto& source = *common_.source;
+  if (meter_.starved && meter_.has_room(source.credit(), source.config.window)
+      && meter_.starved.exchange(false))
     out_.intake.credit_returned();
 }
 

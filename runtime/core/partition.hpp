@@ -194,6 +194,7 @@ private:
   int32_t partition_id() const override { return number_; }
   std::chrono::system_clock::time_point now() const override { return out_.clock.wall_now(); }
   void forward(outgoing_record&& rec) override { turn_outputs_.push_back(std::move(rec)); }
+  void forward(const record& rec, std::string_view topic) override;
   detail::job& blank_job(uint32_t stage) override;
   outcome submit(detail::job& filled) override;
   job_completion job_complete(std::function<outcome(detail::turn&)> finalizer) override;
@@ -210,6 +211,7 @@ private:
   void finalize(detail::job& j);
   void end_pass(detail::job& pass);
   void end_turn(event& ev, outcome result, const detail::job* j);
+  void hold(event& ev);
   detail::job* keep_turn(event& ev);
   void carry_trace(const event& ev);
   void undo_turn();
@@ -229,6 +231,10 @@ private:
 
   // -- exactly once (partition_exact.cpp) --------------------------------------------------------
   void pass_over(const backlog_batch& from);
+  void admit(event& ev);
+  void leave(event& ev);
+  void out(const departure& what);
+  bool departs(const tracker::open_batch& home, uint32_t index) const;
 
   // -- what an event waits for (partition_stall.cpp) ---------------------------------------------
   void describe_wait(const event& ev, event_state& into) const;
@@ -279,6 +285,8 @@ private:
   void refuse(event& ev, const caf::error& reason);
   void out(event& ev);
   void keep_outputs(event& ev);
+  void keep_packed(event& ev);
+  void charge(event& ev, size_t payload, size_t around);
   void tell_account();
   void set_state(lifecycle next);
   void settle();
@@ -323,6 +331,7 @@ private:
 
   // the turn being run
   event* current_ = nullptr;
+  packed_outputs turn_packed_; ///< those before `turn_outputs_`
   std::vector<outgoing_record> turn_outputs_;
   run turn_jobs_;
   detail::job* blank_ = nullptr; ///< handed out to be filled, and not submitted yet

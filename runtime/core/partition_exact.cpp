@@ -13,6 +13,10 @@ constexpr uint64_t most_digested = 10'000;
 constexpr std::chrono::seconds digest_interval{1};
 constexpr int digest_share = 1000;
 
+std::optional<uint64_t> key_hash_of(const record& rec) {
+  return rec.has_key() ? std::optional{rec.key_hash} : std::nullopt;
+}
+
 } // namespace
 
 void partition::begin_restore() {
@@ -106,17 +110,68 @@ void partition::committed(uint64_t number) {
   const auto* which = exact_->oldest_sent();
   if (which == nullptr || which->number != number)
     return;
+  constexpr size_t ahead = 4;
   auto& events = which->events;
   for (size_t i = 0; i < events.size(); ++i) {
-    if (i + 4 < events.size())
-      prefetch(events[i + 4], sizeof(event));
-    out(*events[i]);
+    if (i + ahead < events.size() && events[i + ahead].whole != nullptr)
+      prefetch(events[i + ahead].whole, sizeof(event));
+    out(events[i]);
   }
   for (auto* changes : which->changes)
     store_turns_->recycle(*changes);
   exact_->committed(number);
   take_backlog_in();
   settle();
+}
+
+/// To the output gate, unless it was before: when its handler has to wait or may use a store,
+/// before that is called; otherwise right behind it, when it did not complete the event.
+void partition::admit(event& ev) {
+  if (!exact_ || ev.held != nullptr)
+    return;
+  auto& rec = ev.record();
+  ev.held = &exact_->admit(ev, rec.offset, key_hash_of(rec));
+}
+
+/// It may leave once what it needs may. If nobody will need it, its record's place and its outputs
+/// are mostly all that is needed of it then.
+void partition::leave(event& ev) {
+  auto& rec = ev.record();
+  auto* left = ev.held != nullptr ? exact_->complete(*ev.held)
+                                  : exact_->pass(ev, rec.offset, key_hash_of(rec));
+  if (left == nullptr)
+    return;
+  ev.held = nullptr;
+  if (!departure::can_replace(ev) || meter_.traced.load(std::memory_order_relaxed))
+    return;
+  *left = departure::of(ev);
+  ev.packed = {};
+  memory_->recycle(ev);
+}
+
+void partition::out(const departure& what) {
+  if (what.whole != nullptr) {
+    out(*what.whole);
+    return;
+  }
+  held_outputs_ -= what.output_bytes;
+  bytes_out_count_ += what.payload_bytes;
+  what.packed.for_each([this](auto&) { ++forwarded_count_; });
+  auto outputs = what.packed;
+  memory_->arena().release(outputs);
+  tracker_.out(*what.home, what.index);
+  ++out_count_;
+}
+
+/// Whether the event of this record may leave, or is in a transaction.
+bool partition::departs(const tracker::open_batch& home, uint32_t index) const {
+  auto result = false;
+  if (exact_)
+    exact_->each_departure([&](const departure& each) {
+      result = each.whole == nullptr && each.home == &home && each.index == index;
+      return !result;
+    });
+  return result;
 }
 
 void partition::refused(const caf::error& reason) {

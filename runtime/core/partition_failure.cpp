@@ -72,7 +72,7 @@ void partition::stands(event& ev) {
 
 /// So that an event that waits long does not keep the memory of all that was polled with it (I8).
 void partition::copy_out(event& ev) {
-  if (ev.interjected != nullptr || ev.copied || ev.batch->records().size() == 1)
+  if (ev.interjected != nullptr || ev.copied || ev.came_with().records().size() == 1)
     return;
   auto own = caf::make_counted<record_batch>(topic_, number_);
   own->add_copy(ev.record());
@@ -110,6 +110,7 @@ bool partition::call_again_later(event& ev, const caf::error& reason) {
     return false;
   copy_out(ev);
   gate_.park(ev, now_);
+  admit(ev);
   stands(ev);
   parked_.park(ev, *due);
   ++parked_events_;
@@ -204,7 +205,7 @@ void partition::fail(event& ev, const detail::job* j, const caf::error& why) {
     exact_->turn(*ev.held, store_turns_->reads_alone());
   ev.failed = true;
   if (ev.open_jobs > 0)
-    gate_.hold(ev, now_);
+    hold(ev);
   else
     complete(ev);
 }

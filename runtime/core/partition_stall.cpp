@@ -15,6 +15,8 @@ std::optional<std::string> key_of(std::string_view key) {
   return key.data() == nullptr ? std::nullopt : std::optional{std::string{key}};
 }
 
+constexpr auto waits_for_transaction = "the transaction that it leaves in";
+
 std::string what_runs(processor_kind kind) {
   switch (kind) {
     case processor_kind::actor:
@@ -39,7 +41,8 @@ std::optional<event_state> partition::oldest_event() {
   if (ev != nullptr)
     describe_wait(*ev, result);
   else
-    result.waits_for = "its handler to be called";
+    result.waits_for = departs(*home, home->cursor) ? waits_for_transaction
+                                                    : "its handler to be called";
   return result;
 }
 
@@ -77,7 +80,7 @@ std::string partition::waits_with(const event& ev) const {
   if (!ev.complete)
     return "its handler to be called again, after " + std::to_string(ev.tried.made)
            + " calls that failed";
-  if (exact_ && ev.held != nullptr)
+  if (exact_)
     return waits_at_gate(ev);
   if (ev.unacknowledged > 0)
     return "the broker's acknowledgement of " + std::to_string(ev.unacknowledged) + " outputs";
@@ -87,11 +90,11 @@ std::string partition::waits_with(const event& ev) const {
 }
 
 std::string partition::waits_at_gate(const event& ev) const {
-  if (ev.held->owner != &ev) // it has left, and its place is another's
-    return "the transaction that it leaves in";
+  if (ev.held == nullptr || ev.held->owner != &ev) // it has left, and its place is another's
+    return waits_for_transaction;
   const auto* other = exact_->waits_for(*ev.held);
   if (other == nullptr || other == &ev)
-    return "the transaction that it leaves in";
+    return waits_for_transaction;
   return other->interjected != nullptr
            ? "interjection '" + other->interjected->name() + "', whose changes it saw"
            : "offset " + std::to_string(other->record().offset)

@@ -2,6 +2,8 @@
 #include "runtime/core/partition.hpp"
 #include "runtime/core/shown_key.hpp"
 
+#include <keyloom/store/change.hpp>
+
 #include <algorithm>
 
 namespace keyloom::core {
@@ -95,6 +97,24 @@ detail::job& partition::blank_job(uint32_t stage) {
   return *blank_;
 }
 
+/// What can be packed and is the first of its event that cannot be, is packed at once.
+void partition::forward(const record& rec, std::string_view topic) {
+  auto packs = exact_ && turn_outputs_.empty() && current_->outputs.empty()
+               && output_arena::packs(rec)
+               && current_->record().headers.empty(); // which may name a trace
+  if (packs) {
+    memory_->arena().pack(output_view{topic, rec.key, rec.value}, turn_packed_);
+    return;
+  }
+  auto text = [](std::string_view bytes) {
+    return bytes.data() == nullptr ? std::nullopt : std::optional{std::string{bytes}};
+  };
+  forward({.topic = std::string{topic},
+           .key = text(rec.key),
+           .value = text(rec.value),
+           .headers = decode_headers(rec.headers)});
+}
+
 outcome partition::submit(detail::job& filled) {
   blank_ = nullptr;
   turn_jobs_.append(filled);
@@ -167,11 +187,16 @@ void partition::end_turn(event& ev, outcome result, const detail::job* j) {
   else if (ev.open_jobs == 0)
     complete(ev);
   else
-    gate_.hold(ev, now_);
+    hold(ev);
   if (behind_parked != nullptr)
     stands(*behind_parked);
   if (was_parked)
     go_on();
+}
+
+void partition::hold(event& ev) {
+  gate_.hold(ev, now_);
+  admit(ev);
 }
 
 /// Returns a job of the turn that waits behind one that is called again, when there is one.
@@ -180,8 +205,12 @@ detail::job* partition::keep_turn(event& ev) {
     carry_trace(ev);
   if (store_turns_)
     keep_changes(ev);
+  if (!turn_packed_.empty())
+    keep_packed(ev);
   if (!turn_outputs_.empty())
     keep_outputs(ev);
+  if (!turn_jobs_.empty() || !turn_completables_.empty())
+    ev.keep_batch(); // for views into it, which others may still use when this partition is gone
   detail::job* behind_parked = nullptr;
   while (auto* j = turn_jobs_.take()) {
     auto& stage = stages_[j->stage];
@@ -252,22 +281,30 @@ void partition::log_changes(turn_changes& changes) {
                        std::make_move_iterator(entries.end()));
 }
 
+void partition::keep_packed(event& ev) {
+  turn_packed_.for_each(
+    [&](const packed_output& each) { charge(ev, each.payload(), sizeof each); });
+  ev.packed.append(std::exchange(turn_packed_, {}));
+}
+
+void partition::charge(event& ev, size_t payload, size_t around) {
+  auto bytes = static_cast<int64_t>(payload + around);
+  ev.payload_bytes += payload;
+  ev.output_bytes += bytes;
+  held_outputs_ += bytes;
+}
+
 /// Adds the turn's outputs to the event's. They stay in memory until they are acknowledged.
 void partition::keep_outputs(event& ev) {
   auto packs = exact_ && ev.outputs.empty()
                && std::all_of(turn_outputs_.begin(), turn_outputs_.end(), output_arena::takes);
-  int64_t bytes = 0;
   for (auto& rec : turn_outputs_) {
-    auto payload = payload_of(rec);
-    ev.payload_bytes += payload;
     auto around = packs ? sizeof(packed_output)
                         : sizeof rec + rec.topic.size() + rec.headers.size() * sizeof(header);
-    bytes += static_cast<int64_t>(payload + around);
+    charge(ev, payload_of(rec), around);
     if (packs)
       memory_->arena().pack(rec, ev.packed);
   }
-  ev.output_bytes += bytes;
-  held_outputs_ += bytes;
   if (!packs && ev.outputs.empty())
     std::swap(ev.outputs, turn_outputs_);
   else if (!packs)
@@ -278,6 +315,7 @@ void partition::keep_outputs(event& ev) {
 void partition::undo_turn() {
   if (store_turns_)
     store_damaged_ = !store_turns_->undo();
+  memory_->arena().release(turn_packed_);
   turn_outputs_.clear();
   while (auto* j = turn_jobs_.take())
     memory_->recycle(*j);

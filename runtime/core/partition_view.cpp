@@ -10,6 +10,9 @@ namespace {
 /// Of events and of jobs; with more in memory the others are left out, but for the oldest event.
 constexpr size_t most_looked_at = 50'000;
 
+/// Of those that wait for their transaction alone.
+constexpr size_t most_departures = 1000;
+
 std::optional<std::string> key_of(std::string_view key) {
   return key.data() == nullptr ? std::nullopt : std::optional{std::string{key}};
 }
@@ -21,6 +24,13 @@ partition_view partition::view() {
   keys_in_flight found;
   memory_->each_job([&](const detail::job& j) { found.add(j); }, most_looked_at);
   memory_->each_event([&](const event& ev) { found.add(ev); }, most_looked_at);
+  std::deque<event> stand_ins;
+  if (exact_)
+    exact_->each_departure([&](const departure& each) {
+      if (each.whole == nullptr)
+        found.add(stand_ins.emplace_back(each.stand_in()));
+      return stand_ins.size() < most_departures;
+    });
   for (auto& each : found.oldest(source_state::most_keys))
     result.keys.push_back(state_of(each));
   return result;

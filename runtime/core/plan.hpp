@@ -25,6 +25,11 @@ struct plan {
     return config.key_turns == key_turns::serial;
   }
 
+  uint32_t credit() const {
+    constexpr uint32_t usual = 10'000, in_transactions = 18'000;
+    return config.credit.value_or(config.exactly_once ? in_transactions : usual);
+  }
+
   /// How jobs of the stage are tried again.
   const retry_policy& retry_of(uint32_t stage) const {
     auto* own = stages[stage]->retry();

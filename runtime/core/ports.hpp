@@ -72,7 +72,7 @@ public:
   /// The event's dead letter is on its way.
   virtual void dead_lettered(const caf::error& reason) = 0;
   virtual void stopped(const caf::error& reason) = 0;
-  /// An event of a partition that is traced (partition_meter) is out.
+  /// An event of a partition that is traced (partition_meter), and was when it completed, is out.
   virtual void traced(const std::string& what) = 0;
 };
 

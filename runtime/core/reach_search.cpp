@@ -73,7 +73,7 @@ private:
       for (; mine != all_.runs_.end() && mine->first < each.record; ++mine)
         places_.push_back({*mine});
       order_.push_back({each.reach, static_cast<uint32_t>(places_.size())});
-      places_.push_back({run_of(each)});
+      places_.push_back({all_.run_of(each)});
     }
     for (; mine != all_.runs_.end(); ++mine)
       places_.push_back({*mine});

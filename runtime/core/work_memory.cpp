@@ -10,8 +10,6 @@ work_memory::work_memory(std::shared_ptr<const plan> source)
 }
 
 work_memory::~work_memory() {
-  for (auto& ev : events_)
-    arena_.release(ev.packed);
   if (gone_)
     gone_();
 }

@@ -33,8 +33,8 @@ public:
   completable_job& make_completable(std::function<outcome(detail::turn&)> finish);
   void recycle(detail::job& j);
 
-  /// The event of this record, while it is one; null before its handler was considered, and when it
-  /// is out. Looks at all events: for who asks seldom.
+  /// The event of this record, while it is one; null before its handler was considered, when it is
+  /// out, and where a departure is left of it. Looks at all events: for who asks seldom.
   const event* find_event(const tracker::open_batch& home, uint32_t index) const;
 
   /// Calls `f(const detail::job&)` with each job that an event waits for, by hand or in a stage.
@@ -81,7 +81,7 @@ public:
 
 private:
   std::shared_ptr<const plan> plan_;
-  output_arena arena_; // before the events, whose outputs it has
+  output_arena arena_;
   std::deque<event> events_;
   event* free_events_ = nullptr;
   std::vector<std::unique_ptr<detail::job>> jobs_;

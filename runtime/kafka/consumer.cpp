@@ -28,7 +28,7 @@ properties defaults(const consumer::config& settings) {
   return {
     {"client.id", "keyloom"},
     quick_to_connect,
-    {"queued.min.messages", "20000"},
+    {"queued.min.messages", std::to_string(settings.queue_messages)},
     {"queued.max.messages.kbytes", std::to_string(settings.queue_kbytes)},
     {"fetch.queue.backoff.ms", "10"},
     {"fetch.wait.max.ms", "50"},

@@ -92,6 +92,9 @@ public:
     /// Most that a partition's queue in the client holds before it fetches no more, in KiB; the
     /// property queued.max.messages.kbytes wins.
     uint32_t queue_kbytes = 65536;
+    /// Of a partition, which the client keeps ready at least; the property queued.min.messages
+    /// wins.
+    uint32_t queue_messages = 20'000;
     /// Called, on any thread, when an event or a record may be waiting; must only raise a flag. A
     /// queue wakes when it was empty: after a wake-up take events until there are none, and drain a
     /// partition until it gives less than asked for.

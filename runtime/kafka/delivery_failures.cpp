@@ -30,6 +30,10 @@ void* token_of(size_t place) {
   return std::bit_cast<void*>(place);
 }
 
+size_t place_of(const void* token) {
+  return std::bit_cast<size_t>(token);
+}
+
 void delivery_failures::reset() {
   std::lock_guard guard{mutex_};
   seen_.reset();
@@ -44,7 +48,7 @@ void delivery_failures::note(rd_kafka_event_t* reports) {
 
 /// A permanent one is worse: others come when the client purges what it held.
 void delivery_failures::note(const rd_kafka_message_t& message) {
-  auto place = std::bit_cast<size_t>(message._private);
+  auto place = place_of(message._private);
   auto permanent = is_permanent(message.err);
   if (seen_ && is_permanent(seen_->code) == permanent) {
     ++seen_->count;

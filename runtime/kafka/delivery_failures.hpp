@@ -17,6 +17,7 @@ bool is_permanent(rd_kafka_resp_err_t code);
 
 /// What the client hands back with a record: its place among the transaction's, over all parts.
 void* token_of(size_t place);
+size_t place_of(const void* token);
 
 class delivery_failures {
 public:

@@ -45,14 +45,6 @@ record_view view_of(const outgoing_record& rec) {
           .headers = rec.headers};
 }
 
-record_view view_of(const core::packed_output& rec) {
-  return {.topic = *rec.topic,
-          .key = rec.key(),
-          .value = rec.value(),
-          .partition = rec.partition,
-          .type = rec.type()};
-}
-
 std::string size_of(const void* bytes, size_t size) {
   return bytes == nullptr ? "null" : std::to_string(size) + " bytes";
 }

@@ -24,6 +24,13 @@ struct record_view {
 
 /// The view of a record that outlives it.
 record_view view_of(const outgoing_record& rec);
-record_view view_of(const core::packed_output& rec);
+
+inline record_view view_of(const core::packed_output& rec) {
+  return {.topic = *rec.topic,
+          .key = rec.key(),
+          .value = rec.value(),
+          .partition = rec.partition,
+          .type = rec.type()};
+}
 
 } // namespace keyloom::kafka

@@ -19,8 +19,15 @@ struct transaction_part {
   /// Committed with the records. The metadata names this very commit (a counter is in it): when the
   /// client cannot tell whether the transaction was committed, the group's metadata does.
   partition_offset commit;
-  std::vector<record_view> records = {};         ///< sent in this order
-  std::shared_ptr<const void> content = nullptr; ///< what the records are views into
+  std::vector<const core::packed_output*> packed = {}; ///< sent in this order,
+  std::vector<record_view> records = {};               ///< and these behind them
+  std::shared_ptr<const void> content = nullptr;       ///< what both are views into
+
+  size_t size() const { return packed.size() + records.size(); }
+
+  record_view at(size_t i) const {
+    return i < packed.size() ? view_of(*packed[i]) : records[i - packed.size()];
+  }
 };
 
 /// Records of a transaction by their places, counted over all parts.

@@ -1,5 +1,6 @@
 #include "runtime/kafka/transactional_producer.hpp"
 
+#include "runtime/core/prefetch.hpp"
 #include "runtime/kafka/conf.hpp"
 #include "runtime/kafka/errors.hpp"
 #include "runtime/kafka/partition_list.hpp"
@@ -22,6 +23,9 @@ constexpr int send_offsets_ms = 5000;
 constexpr int most_end_ms = 5000;
 constexpr int room_ms = 10; // the client's queue is full
 constexpr int rounds_for_room = 100;
+
+/// Fewer records for each partition of a topic are not worth a batch call for each.
+constexpr size_t least_for_each = 4;
 
 /// No longer than the step may be tried.
 int end_ms(const transactional_producer::config& cfg) {
@@ -88,6 +92,14 @@ bool is_same(std::string_view a, std::string_view b) {
   return (a.data() == b.data() && a.size() == b.size()) || a == b;
 }
 
+/// As the forced property says. Tells beside how many partitions there are, which the client tells
+/// nobody else without asking the broker.
+int32_t choose_partition(const rd_kafka_topic_t* topic, const void* key, size_t size, int32_t count,
+                         void* noted, void*) {
+  static_cast<std::atomic<int32_t>*>(noted)->store(count, std::memory_order_relaxed);
+  return rd_kafka_msg_partitioner_murmur2_random(topic, key, size, count, nullptr, nullptr);
+}
+
 result broken() {
   return {.what = outcome::breaks,
           .reason = caf::make_error(errc::transaction_failed, "its producer is gone")};
@@ -125,8 +137,10 @@ caf::error transactional_producer::connect() {
 
 void transactional_producer::disconnect() {
   in_transaction_ = false;
+  room_.clear();
   topics_.clear(); // before the client
   client_.reset();
+  partition_counts_.clear();
 }
 
 result transactional_producer::open() {
@@ -186,7 +200,8 @@ result transactional_producer::begin() {
     return answer;
   in_transaction_ = true;
   began_ = std::chrono::steady_clock::now();
-  part_ = record_ = place_ = piece_end_ = 0;
+  part_ = record_ = place_ = piece_end_ = sent_ = 0;
+  room_.clear();
   failures_.reset();
   return answer;
 }
@@ -229,7 +244,7 @@ result transactional_producer::abort() {
 result transactional_producer::produce(const transaction& what) {
   auto tried_until = std::chrono::steady_clock::now() + std::chrono::milliseconds{flush_ms};
   while (part_ < what.parts.size()) {
-    if (record_ == what.parts[part_].records.size()) {
+    if (record_ == what.parts[part_].size()) {
       ++part_;
       record_ = 0;
       continue;
@@ -262,14 +277,16 @@ size_t transactional_producer::together(const std::optional<record_range>& suspe
 }
 
 result transactional_producer::produce_next(const transaction_part& from, size_t most) {
-  const auto& rec = from.records[record_];
-  auto* topic = find_topic(rec.topic);
+  auto rec = from.at(record_);
+  const auto* topic = find_topic(rec.topic);
   if (topic == nullptr)
     return refused(rec, rd_kafka_last_error());
-  if (auto count = plain_ones(from, most); count > 1)
-    return produce_plain(topic, from, count);
+  if (room_.empty())
+    fill_room(*topic, from, most);
+  if (!room_.empty())
+    return produce_room(*topic, from);
   for (int i = 0; i < rounds_for_room; ++i) {
-    auto err = produce_record(client_.get(), topic, rec, token_of(place_));
+    auto err = produce_record(client_.get(), topic->handle.get(), rec, token_of(place_));
     if (!err) {
       ++record_;
       ++place_;
@@ -282,53 +299,100 @@ result transactional_producer::produce_next(const transaction_part& from, size_t
   return refused(rec, RD_KAFKA_RESP_ERR__QUEUE_FULL);
 }
 
-/// The next ones that one batch call can send: to one topic, all by key or all to one partition. (A
-/// call with a partition for each record adds the wrong one to the transaction while the topic is
-/// not known yet: librdkafka 2.14.2.)
-size_t transactional_producer::plain_ones(const transaction_part& from, size_t most) const {
-  const auto& first = from.records[record_];
-  auto end = std::min(from.records.size() - record_, most) + record_;
-  auto i = record_;
-  while (i < end && is_same(from.records[i].topic, first.topic)
-         && from.records[i].partition == first.partition
-         && fits_batch(from.records[i], max_record_bytes_))
-    ++i;
-  return i - record_;
+/// The next records that batch calls can send: to one topic, all by key or all to one partition.
+/// Empty when there are not two.
+void transactional_producer::fill_room(const sent_topic& topic, const transaction_part& from,
+                                       size_t most) {
+  constexpr size_t ahead = 8; // another thread packed them, a while ago
+  auto first = from.at(record_);
+  auto by_key = !first.partition;
+  auto partitions = by_key ? topic.partitions->load(std::memory_order_relaxed) : 0;
+  auto end = record_ + std::min(from.size() - record_, most);
+  chosen_.clear();
+  for (auto i = record_; i < end; ++i) {
+    if (i + ahead < from.packed.size())
+      core::prefetch(from.packed[i + ahead]);
+    auto next = from.at(i);
+    if (!is_same(next.topic, first.topic) || next.partition != first.partition
+        || !fits_batch(next, max_record_bytes_))
+      break;
+    auto chosen = first.partition.value_or(RD_KAFKA_PARTITION_UA);
+    if (partitions > 0 && next.key.data() != nullptr)
+      chosen = rd_kafka_msg_partitioner_murmur2(topic.handle.get(), next.key.data(),
+                                                next.key.size(), partitions, nullptr, nullptr);
+    chosen_.push_back(chosen);
+  }
+  if (chosen_.size() < 2)
+    return;
+  // Of one with a key the client tells how many partitions there are now.
+  auto placed = std::find_if(chosen_.begin(), chosen_.end(), [](auto to) { return to >= 0; });
+  if (by_key && placed != chosen_.end())
+    *placed = RD_KAFKA_PARTITION_UA;
+  if (chosen_.size() < static_cast<size_t>(partitions) * least_for_each)
+    std::fill(chosen_.begin(), chosen_.end(), RD_KAFKA_PARTITION_UA);
+  sort_into_room(from, partitions);
 }
 
-// The client copies keys alone: values stay with the transaction, which is kept until the client is
-// done with it. It takes the first ones only: behind one that its queue has no room for it refuses
-// all.
-result transactional_producer::produce_plain(rd_kafka_topic_t* topic, const transaction_part& from,
-                                             size_t count) {
-  const auto* first = &from.records[record_];
-  auto partition = first->partition.value_or(RD_KAFKA_PARTITION_UA);
-  room_.clear();
-  std::transform(first, first + count, std::back_inserter(room_),
-                 [place = place_](const record_view& x) mutable {
-                   return to_message(x, token_of(place++));
-                 });
-  size_t taken = 0;
-  for (int i = 0; i < rounds_for_room; ++i) {
-    taken += static_cast<size_t>(rd_kafka_produce_batch(topic, partition, 0, room_.data() + taken,
-                                                        static_cast<int>(count - taken)));
-    if (taken == count || room_[taken].err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-      break;
+/// By partition, those that the client places first, and the first one of a key before its others;
+/// beyond that they keep their order.
+void transactional_producer::sort_into_room(const transaction_part& from, int32_t partitions) {
+  auto group_of = [partitions](int32_t chosen) {
+    return partitions > 0 ? static_cast<size_t>(chosen + 1) : 0;
+  };
+  starts_.assign(group_of(partitions) + 2, 0);
+  for (auto chosen : chosen_)
+    ++starts_[group_of(chosen) + 1];
+  for (size_t i = 1; i < starts_.size(); ++i)
+    starts_[i] += starts_[i - 1];
+  room_.resize(chosen_.size());
+  for (size_t i = 0; i < chosen_.size(); ++i) {
+    auto& message = room_[starts_[group_of(chosen_[i])]++];
+    message = to_message(from.at(record_ + i), token_of(place_ + i));
+    message.partition = chosen_[i];
+  }
+}
+
+// A call for one partition is cheaper by a lock, a look-up and a glance at the clock for each
+// record than one that lets the client choose. (One with a partition for each record adds the wrong
+// one to the transaction while the topic is not known yet: librdkafka 2.14.2.) The client copies
+// keys alone: values stay with the transaction, which is kept until the client is done with it. Of
+// a call it takes the first ones only: behind one that its queue has no room for it refuses all.
+result transactional_producer::produce_room(const sent_topic& topic, const transaction_part& from) {
+  for (int rounds = 0; sent_ < room_.size();) {
+    auto* first = &room_[sent_];
+    auto* end = std::find_if(first, room_.data() + room_.size(), [first](const auto& each) {
+      return each.partition != first->partition;
+    });
+    auto taken = rd_kafka_produce_batch(topic.handle.get(), first->partition, 0, first,
+                                        static_cast<int>(end - first));
+    sent_ += static_cast<size_t>(taken);
+    first += taken;
+    if (first == end)
+      continue;
+    if (first->err != RD_KAFKA_RESP_ERR__QUEUE_FULL || ++rounds == rounds_for_room)
+      return refused(from.at(record_ + place_of(first->_private) - place_), first->err);
     rd_kafka_flush(client_.get(), room_ms);
   }
-  record_ += taken;
-  place_ += taken;
-  if (taken == count)
-    return {};
-  return refused(from.records[record_], room_[taken].err);
+  record_ += room_.size();
+  place_ += room_.size();
+  sent_ = 0;
+  room_.clear();
+  return {};
 }
 
-rd_kafka_topic_t* transactional_producer::find_topic(std::string_view name) {
+const transactional_producer::sent_topic*
+transactional_producer::find_topic(std::string_view name) {
   if (auto found = topics_.find(name); found != topics_.end())
-    return found->second.get();
+    return &found->second;
   std::string owned{name};
-  topic_handle made{rd_kafka_topic_new(client_.get(), owned.c_str(), nullptr)};
-  return made ? topics_.emplace(std::move(owned), std::move(made)).first->second.get() : nullptr;
+  auto& partitions = partition_counts_.emplace_back(0);
+  auto* conf = rd_kafka_default_topic_conf_dup(client_.get()); // owned by the call below
+  rd_kafka_topic_conf_set_opaque(conf, &partitions);
+  rd_kafka_topic_conf_set_partitioner_cb(conf, choose_partition);
+  topic_handle made{rd_kafka_topic_new(client_.get(), owned.c_str(), conf)};
+  if (!made)
+    return nullptr;
+  return &topics_.emplace(std::move(owned), sent_topic{std::move(made), &partitions}).first->second;
 }
 
 void transactional_producer::on_event(rd_kafka_t*, rd_kafka_event_t* event, void* self) {
@@ -355,7 +419,9 @@ result transactional_producer::refused(const record_view& rec, rd_kafka_resp_err
     return judge_fatal(fatal, what, why.data());
   return {.what = outcome::aborts,
           .reason = translate(code, errc::produce_failed, what),
-          .permanent = is_permanent(code),
+          // Where the key chose, the topic has fewer partitions now, and it will choose another.
+          .permanent = is_permanent(code)
+                       && (code != RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || rec.partition),
           .part = part_};
 }
 
@@ -377,8 +443,8 @@ result transactional_producer::undelivered(const delivery_failures::summary& fai
   }
   found.permanent = true;
   found.part = 0;
-  for (auto place = failed.places.first; place >= of.parts[*found.part].records.size();)
-    place -= of.parts[(*found.part)++].records.size();
+  for (auto place = failed.places.first; place >= of.parts[*found.part].size();)
+    place -= of.parts[(*found.part)++].size();
   return found;
 }
 

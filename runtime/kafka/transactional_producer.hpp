@@ -13,9 +13,12 @@
 
 #include <caf/error.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <string>
+#include <unordered_map>
 
 namespace keyloom::kafka {
 
@@ -61,15 +64,21 @@ public:
 private:
   using outcome = core::transaction_plan::outcome;
 
+  struct sent_topic {
+    topic_handle handle;
+    const std::atomic<int32_t>* partitions; ///< as the client knew last; 0: it does not
+  };
+
   caf::error connect();
   rd_kafka_resp_err_t await_broker();
   result begin();
   result produce(const transaction& what);
   result produce_next(const transaction_part& from, size_t most);
-  result produce_plain(rd_kafka_topic_t* topic, const transaction_part& from, size_t count);
-  size_t plain_ones(const transaction_part& from, size_t most) const;
+  void fill_room(const sent_topic& topic, const transaction_part& from, size_t most);
+  void sort_into_room(const transaction_part& from, int32_t partitions);
+  result produce_room(const sent_topic& topic, const transaction_part& from);
   size_t together(const std::optional<record_range>& suspects) const;
-  rd_kafka_topic_t* find_topic(std::string_view name);
+  const sent_topic* find_topic(std::string_view name);
   result refused(const record_view& rec, rd_kafka_resp_err_t code) const;
   result judge(error_handle err, const std::string& what) const;
   result judge_fatal(rd_kafka_resp_err_t code, const std::string& what,
@@ -80,9 +89,14 @@ private:
   static void on_log(const rd_kafka_t* client, int level, const char* facility, const char* text);
 
   config cfg_;
+  std::deque<std::atomic<int32_t>> partition_counts_; ///< of topics; the client's threads set them
   client_handle client_;
-  topic_map topics_;
-  std::vector<rd_kafka_message_t> room_; ///< of one batch call
+  std::unordered_map<std::string, sent_topic, string_hash, std::equal_to<>> topics_;
+  std::vector<rd_kafka_message_t> room_; ///< being produced in batches; those of a partition
+                                         ///< stand together
+  size_t sent_ = 0;                      ///< of these
+  std::vector<int32_t> chosen_;          ///< partitions, while they are put in there
+  std::vector<size_t> starts_;           ///< the same
   size_t max_record_bytes_ = 0;
   bool opening_ = false; ///< the client waits for its id
   bool in_transaction_ = false;

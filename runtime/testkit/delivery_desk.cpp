@@ -18,9 +18,8 @@ core::output_port::verdict delivery_desk::produce(sender from, core::event& ev,
   return output_port::verdict::accepted;
 }
 
-void delivery_desk::committed(int32_t partition, const core::event& ev,
-                              const outgoing_record& rec) {
-  outputs_.push_back({rec, partition, ev.record().offset, test_output::delivery::acknowledged});
+void delivery_desk::committed(int32_t partition, int64_t offset, const outgoing_record& rec) {
+  outputs_.push_back({rec, partition, offset, test_output::delivery::acknowledged});
 }
 
 delivery_desk::report delivery_desk::settle(size_t index, caf::error refused) {

@@ -27,7 +27,7 @@ public:
   };
 
   /// An output of a transaction that is committed.
-  void committed(int32_t partition, const core::event& ev, const outgoing_record& rec);
+  void committed(int32_t partition, int64_t offset, const outgoing_record& rec);
 
   /// Reports on the output at `index`, which waits for it.
   report settle(size_t index, caf::error refused);

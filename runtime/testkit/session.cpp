@@ -185,13 +185,13 @@ void session::follow_up(seat& of, int32_t number) {
 
 void session::take_records(seat& from) {
   auto& meter = from.now->meter();
-  auto& cfg = source_->config;
+  auto credit = source_->credit();
   while (meter.open && !meter.starved) {
-    if (!meter.has_room(cfg.credit, cfg.window)) {
+    if (!meter.has_room(credit, source_->config.window)) {
       meter.starved = true; // the partition says when there is room
       return;
     }
-    auto size = static_cast<size_t>(core::partition_meter::intake_size(cfg.credit));
+    auto size = static_cast<size_t>(core::partition_meter::intake_size(credit));
     auto batch = from.log.read(from.now->position, size);
     if (batch == nullptr)
       return;
@@ -275,10 +275,13 @@ void session::transact() {
       continue;
     auto& core = of.now->core();
     while (const auto* next = core.next_transaction(true)) {
-      for (auto* ev : next->events) {
-        ev->packed.for_each([&](auto& each) { producer_.committed(number, *ev, each.unpack()); });
-        for (auto& rec : ev->outputs)
-          producer_.committed(number, *ev, rec);
+      for (auto& from : next->events) {
+        auto offset = from.offset();
+        from.packed_ones().for_each(
+          [&](auto& each) { producer_.committed(number, offset, each.unpack()); });
+        if (from.whole != nullptr)
+          for (auto& rec : from.whole->outputs)
+            producer_.committed(number, offset, rec);
       }
       of.committed = next->reached.offset;
       of.metadata = core::encode({{}, next->reached.beyond}, next->reached.offset);

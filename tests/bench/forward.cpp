@@ -59,11 +59,12 @@ void report(const source_state& state) {
   };
   auto seconds = std::chrono::duration<double>(state.last_commit - state.first_record).count();
   std::printf("{\"records\":%llu,\"seconds\":%.3f,\"rec_per_s\":%.0f,\"cpu_s\":%.3f,"
-              "\"maxrss_mb\":%.1f}\n",
+              "\"maxrss_mb\":%.1f,\"commits\":%llu}\n",
               static_cast<unsigned long long>(state.out), seconds,
               static_cast<double>(state.out) / seconds,
               in_seconds(used.ru_utime) + in_seconds(used.ru_stime),
-              static_cast<double>(used.ru_maxrss) / 1024);
+              static_cast<double>(used.ru_maxrss) / 1024,
+              static_cast<unsigned long long>(state.commits));
 }
 
 } // namespace
@@ -81,12 +82,7 @@ int main(int argc, char** argv) {
     cfg.credit = static_cast<uint32_t>(std::stoul(given["--credit"]));
   event_source<> source{system, cfg};
   source.on_default([out = given["--out"]](context<>& ctx, const record& rec) {
-    outgoing_record copy{.topic = out};
-    if (rec.has_key())
-      copy.key.emplace(rec.key);
-    if (rec.has_value())
-      copy.value.emplace(rec.value);
-    ctx.forward(std::move(copy));
+    ctx.forward(rec, out);
     return complete;
   });
   if (auto err = source.start()) {

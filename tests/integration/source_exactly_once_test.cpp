@@ -113,6 +113,37 @@ TEST_CASE("I7: under exactly once each record and interjection is in once, in or
   });
 }
 
+TEST_CASE("I7: outputs with headers and without keep the order of their key") {
+  on_real_broker([](test_broker& broker) {
+    counting_rig rig{broker, 1};
+    auto cfg = rig.with.config(rig.in);
+    cfg.exactly_once = true;
+    event_source<> source{rig.with.system, cfg};
+    source.on_default([to = rig.out](context<>& ctx, const record& rec) {
+      if (rec.offset % 3 != 1)
+        ctx.forward(rec, to);
+      else
+        ctx.forward({.topic = to,
+                     .key = std::string{rec.key},
+                     .value = std::string{rec.value},
+                     .headers = {{"name", "value"}}});
+      return complete;
+    });
+    auto expected = counting_rig::numbers(500);
+    std::vector<outgoing_record> records;
+    for (auto& each : expected)
+      records.push_back({.topic = rig.in, .key = "k", .value = each});
+    send(broker, records);
+    require_ok(source.start());
+    REQUIRE(eventually([&] { return rig.with.committed(rig.in) == std::vector<int64_t>{500}; }));
+    source.stop();
+    std::vector<std::string> found;
+    for (auto& each : rig.read_committed(rig.out))
+      found.push_back(each.value);
+    CHECK(found == expected);
+  });
+}
+
 TEST_CASE("I7: a second source restores what the first had, and counts on without a hole") {
   on_real_broker([](test_broker& broker) {
     counting_rig rig{broker};

@@ -1,7 +1,9 @@
 // Transactions on a broker that is well. What goes wrong with it: transaction_trouble_test.cpp.
 #include "tests/integration/transaction_rig.hpp"
 
+#include <map>
 #include <numeric>
+#include <set>
 
 using namespace keyloom;
 using namespace keyloom::test;
@@ -123,6 +125,64 @@ TEST_CASE("records go where they belong, with headers, type, timestamp and nulls
     CHECK(found[1].timestamp_ms == 1234567890123);
     CHECK(found[1].type() == "leg");
     CHECK(found[1].headers.find("h") == "1");
+  });
+}
+
+TEST_CASE(
+  "I7: whatever is sent together, a key's partition is the one that Java's clients choose") {
+  auto queue = GENERATE("1000000", "30"); // of the client: room for all, or far too little
+  on_real_broker([queue](test_broker& broker) {
+    transaction_rig rig{broker};
+    constexpr int32_t partitions = 3;
+    rig.out = test_broker::new_name("topic");
+    require_ok(rig.asks->create_topic(rig.out, partitions, patience));
+    strings keys; // they and the values outlive the client
+    for (int i = 0; i < 50; ++i)
+      keys.push_back("key " + std::to_string(i));
+    strings values;
+    for (int i = 0; i < 1000; ++i)
+      values.push_back(std::to_string(i));
+    core::output_arena arena;
+    chain_watch watch;
+    auto cfg = rig.config();
+    cfg.kafka["queue.buffering.max.messages"] = queue;
+    auto transactions = require_value(chain::make(cfg, watch));
+    size_t next = 0;
+    int64_t offset = 0;
+    for (size_t together : {1, 2, 100, 5, 400, 492}) { // the client knows the topic from some on
+      auto part = rig.part({}, ++offset);
+      for (auto end = next + together; next < end; ++next) {
+        std::string_view key;
+        if (next % 10 != 0)
+          key = keys[next % keys.size()];
+        core::packed_outputs packed;
+        arena.pack(core::output_view{rig.out, key, values[next]}, packed);
+        if (next % 7 == 0) // these go behind the packed ones
+          part.records.push_back(kafka::view_of(*packed.first));
+        else
+          part.packed.push_back(packed.first);
+      }
+      REQUIRE(watch.commits(require_value(transactions->submit(rig.with({part})))));
+    }
+    member reads{broker.consumer_config(test_broker::new_name("group")), rig.out};
+    REQUIRE(reads.receives(values.size()));
+    std::set<std::string> seen;
+    std::map<std::string, std::vector<size_t>> of_key;
+    for (const auto& batch : reads.batches)
+      for (const auto& rec : batch->records()) {
+        seen.emplace(rec.value);
+        if (!rec.has_key())
+          continue;
+        CHECK(batch->partition()
+              == rd_kafka_msg_partitioner_murmur2(nullptr, rec.key.data(), rec.key.size(),
+                                                  partitions, nullptr, nullptr));
+        if (auto number = std::stoul(std::string{rec.value}); number % 7 != 0)
+          of_key[std::string{rec.key}].push_back(number);
+      }
+    CHECK(seen.size() == values.size());
+    CHECK(of_key.size() == 45);
+    for (const auto& [key, numbers] : of_key)
+      CHECK(std::is_sorted(numbers.begin(), numbers.end()));
   });
 }
 

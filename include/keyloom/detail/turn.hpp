@@ -26,6 +26,9 @@ public:
   /// Keeps an output until the event is released; dropped when the turn fails.
   virtual void forward(outgoing_record&& rec) = 0;
 
+  /// The same for a record as it is, its key, value and headers.
+  virtual void forward(const record& rec, std::string_view topic) = 0;
+
   /// A blank job of this stage for the caller to fill and `submit`.
   virtual job& blank_job(uint32_t stage) = 0;
 

@@ -17,6 +17,7 @@ public:
   int32_t partition_id() const override { return 0; }
   std::chrono::system_clock::time_point now() const override { return {}; }
   void forward(outgoing_record&&) override { FAIL("nothing is sent"); }
+  void forward(const record&, std::string_view) override { FAIL("nothing is sent"); }
   detail::job& blank_job(uint32_t) override { throw std::logic_error("there is no stage"); }
   outcome submit(detail::job&) override { throw std::logic_error("there is no stage"); }
   job_completion job_complete(std::function<outcome(detail::turn&)>) override {

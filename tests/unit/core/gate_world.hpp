@@ -139,6 +139,8 @@ private:
   sim_event& make_event(int64_t offset, uint64_t key, int part, uint64_t ident);
   void poll();
   void interject();
+  void pass(sim_event& ev, std::optional<uint64_t> key);
+  bool may_run(const sim_event& ev) const;
   bool handle_next();
   bool run_job();
   int cell_of(const sim_event& ev, int cell) const;

@@ -22,8 +22,8 @@ void gate_world::check_choice(const core::output_gate::transaction* got) {
   auto expected = model_->choose();
   std::vector<gate_model::event*> leaving;
   if (got != nullptr)
-    for (auto* owner : got->events)
-      leaving.push_back(around(owner, events_).model);
+    for (auto& each : got->events)
+      leaving.push_back(around(each.whole, events_).model);
   if (leaving != expected)
     wrong("the gate lets " + std::to_string(leaving.size()) + " events leave instead of "
           + std::to_string(expected.size()) + ", others, or not in event order");

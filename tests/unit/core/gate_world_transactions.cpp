@@ -22,8 +22,8 @@ void gate_world::build() {
   auto& fresh = *attempts_.emplace_back(std::make_unique<attempt>());
   fresh.number = got->number;
   fresh.reached = got->reached;
-  for (auto* owner : got->events)
-    fresh.events.push_back(&around(owner, events_));
+  for (auto& each : got->events)
+    fresh.events.push_back(&around(each.whole, events_));
   auto turns = got->changes;
   if (!rules_.cycles_leave || !rules_.cut_in_sets) {
     cut(fresh.events);
@@ -51,8 +51,9 @@ void gate_world::send_again(const core::output_gate::transaction& what) {
   std::vector<const core::event*> events;
   for (auto* ev : before.events)
     events.push_back(&ev->owner);
+  auto same = [](const core::event* ev, const core::departure& each) { return ev == each.whole; };
   if (rules_.whole()
-      && !std::equal(events.begin(), events.end(), what.events.begin(), what.events.end()))
+      && !std::equal(events.begin(), events.end(), what.events.begin(), what.events.end(), same))
     wrong("a transaction that is sent again is another");
   auto& again = *attempts_.emplace_back(std::make_unique<attempt>(before));
   again.state = attempt::fate::open;

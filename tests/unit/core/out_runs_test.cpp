@@ -19,8 +19,8 @@ using offset_runs = std::vector<offset_run>;
 constexpr size_t endless = 1000;
 
 /// `count` records from `first` on.
-out_runs::leaving record(uint64_t number, int64_t offset, int64_t after) {
-  return {number, offset, after, number, number};
+out_runs::leaving record(uint64_t number) {
+  return {number, number, number};
 }
 
 } // namespace
@@ -30,11 +30,11 @@ TEST_CASE(
   out_runs runs{{10, {}}, endless};
   for (int64_t offset : {10, 11, 12, 13})
     runs.admit(offset);
-  std::vector leaving{record(0, 10, 11), record(2, 12, 13)};
+  std::vector leaving{record(0), record(2)};
   CHECK(runs.leave(leaving));
   CHECK(runs.reached().offset == 11);
   CHECK(runs.reached().beyond == offset_runs{{12, 13}});
-  leaving = {record(1, 11, 12)};
+  leaving = {record(1)};
   CHECK(runs.leave(leaving));
   CHECK(runs.reached().offset == 13);
   CHECK(runs.reached().beyond.empty());
@@ -44,7 +44,7 @@ TEST_CASE("offsets without a record between two that are out belong to their run
   out_runs runs{{0, {}}, endless};
   for (int64_t offset : {0, 5, 9, 20})
     runs.admit(offset);
-  std::vector leaving{record(1, 5, 9), record(2, 9, 20)};
+  std::vector leaving{record(1), record(2)};
   CHECK(runs.leave(leaving));
   CHECK(runs.reached().beyond == offset_runs{{5, 10}});
 }
@@ -52,7 +52,7 @@ TEST_CASE("offsets without a record between two that are out belong to their run
 TEST_CASE("when everything is out the position may be committed, over control records too") {
   out_runs runs{{0, {}}, endless};
   runs.admit(0);
-  CHECK(runs.leave(std::vector{record(0, 0, -1)}));
+  CHECK(runs.leave(std::vector{record(0)}));
   CHECK(runs.reached().offset == 1);
   runs.moved_to(4);
   CHECK(runs.reached().offset == 4);
@@ -65,7 +65,7 @@ TEST_CASE("what is inherited is carried on until its records have come") {
   runs.admit(0);
   CHECK(runs.reached().beyond == offset_runs{{3, 6}});
   runs.admit(1);
-  CHECK(runs.leave(std::vector{record(1, 1, -1)}));
+  CHECK(runs.leave(std::vector{record(1)}));
   CHECK(runs.reached().beyond == offset_runs{{1, 2}, {3, 6}});
   runs.moved_to(3); // nothing can lie between 1 and 3
   CHECK(runs.reached().beyond == offset_runs{{1, 6}});
@@ -73,14 +73,14 @@ TEST_CASE("what is inherited is carried on until its records have come") {
   CHECK(runs.reached().beyond == offset_runs{{1, 6}});
   runs.admit(7);
   CHECK(runs.reached().beyond == offset_runs{{1, 5}});
-  CHECK(runs.leave(std::vector{record(0, 0, 1)}));
+  CHECK(runs.leave(std::vector{record(0)}));
   CHECK(runs.reached().offset == 7);
 }
 
 TEST_CASE("what is inherited right behind the position stays in the map") {
   out_runs runs{{0, {{1, 5}}}, endless};
   runs.admit(0);
-  CHECK(runs.leave(std::vector{record(0, 0, -1)}));
+  CHECK(runs.leave(std::vector{record(0)}));
   CHECK(runs.reached().offset == 1);
   CHECK(runs.reached().beyond == offset_runs{{1, 5}});
 }
@@ -90,7 +90,7 @@ TEST_CASE("what a map cannot name does not leave, and the largest part that it c
   for (int64_t offset = 0; offset < 20; ++offset)
     runs.admit(offset);
   // A byte is a bitmap of eight offsets.
-  std::vector leaving{record(3, 3, 4), record(7, 7, 8), record(8, 8, 9)};
+  std::vector leaving{record(3), record(7), record(8)};
   CHECK(!runs.leave(leaving));
   CHECK(runs.best_reach(leaving) == 7);
   CHECK(runs.reached().beyond.empty());
@@ -106,12 +106,12 @@ TEST_CASE("a larger part may fit where a smaller one does not") {
   std::vector<out_runs::leaving> leaving;
   for (uint64_t number = 10; number < 40; ++number)
     if (number != 20)
-      leaving.push_back(record(number, static_cast<int64_t>(number), -1));
-  leaving.push_back({20, 20, 21, 45, 20}); // needs a later one
-  leaving.push_back({45, 45, 46, 45, 45});
+      leaving.push_back(record(number));
+  leaving.push_back({20, 45, 20}); // needs a later one
+  leaving.push_back({45, 45, 45});
   std::sort(leaving.begin(), leaving.end(), [](auto& a, auto& b) { return a.record < b.record; });
   CHECK(runs.best_reach(leaving) == 19);
-  leaving.back() = {40, 40, 41, 45, 40};
+  leaving.back() = {40, 45, 40};
   CHECK(runs.best_reach(leaving) == 45);
 }
 
@@ -214,12 +214,11 @@ private:
       }
       if (each.out || !each.may_leave)
         continue;
-      auto after = i + 1 < records_.size() ? records_[i + 1].offset : -1;
-      leaving.push_back({i, each.offset, after, each.reach, i});
+      leaving.push_back({i, each.reach, i});
       bounds.insert(each.reach);
       if (pick(5) == 0) {
         auto reach = i + pick(4);
-        leaving.push_back({core::held_event::no_record, 0, -1, reach, i});
+        leaving.push_back({core::held_event::no_record, reach, i});
         bounds.insert(reach);
       }
     }

@@ -54,6 +54,33 @@ TEST_CASE("I2: an event is out when the last of its outputs is acknowledged, in 
   CHECK(rig.kit->state().forwarded == 3);
 }
 
+TEST_CASE("a record is forwarded as it is, in its place among the other outputs of its turn") {
+  auto exactly_once = GENERATE(false, true);
+  fakes::kit_rig<> rig{{.on_error = failure_action::skip, .exactly_once = exactly_once}};
+  rig.source.on_default([](context<>& ctx, const record& rec) {
+    ctx.forward(rec, "copies");
+    ctx.forward({.topic = "out", .value = "in between"});
+    ctx.forward(rec, "more copies");
+    if (rec.key == "fails")
+      throw std::runtime_error{"as it has to"};
+    return complete;
+  });
+  rig.start();
+  rig.kit->feed({.key = "fails", .value = "v"});
+  rig.kit->feed({.key = "k", .value = std::nullopt});
+  rig.kit->feed({.key = std::nullopt, .value = ""});
+  rig.kit->commit();
+  auto& found = rig.kit->outputs();
+  REQUIRE(found.size() == 6);
+  auto at = [&found](size_t i) { return found[i].topic + ": " + found[i].value.value_or("null"); };
+  CHECK(at(0) == "copies: null");
+  CHECK(at(1) == "out: in between");
+  CHECK(at(2) == "more copies: null");
+  CHECK(found[2].key == "k");
+  CHECK(at(3) == "copies: ");
+  CHECK(found[3].key == std::nullopt);
+}
+
 TEST_CASE(
   "I1: an acknowledgement that overtakes an earlier event's does not move what is committable") {
   outputs_rig rig;

@@ -321,3 +321,28 @@ TEST_CASE("types of numbers, texts and lists of them own their data, others must
   CHECK_FALSE(owns_its_data<std::string_view>);
   CHECK_FALSE(owns_its_data<std::vector<const char*>>);
 }
+
+// -- what waits for its transaction
+// ------------------------------------------------------------------
+
+TEST_CASE("I8: under exactly once outputs are charged until they are committed, and no longer") {
+  memory_rig rig;
+  rig.source->config.exactly_once = true;
+  auto with_headers = GENERATE(false, true); // those are not packed
+  rig.on_default([with_headers](context<>& ctx, const record& rec) {
+    if (with_headers)
+      ctx.forward(
+        {.topic = "out", .value = std::string{rec.value}, .headers = {{"name", "value"}}});
+    ctx.forward(rec, "out");
+    return complete;
+  });
+  rig.start();
+  rig.take_batch();
+  CHECK(rig.meter.account->held() > 2 * records * value_bytes);
+  const auto* next = rig.core->next_transaction(true);
+  REQUIRE(next != nullptr);
+  CHECK(next->events.size() == records);
+  CHECK(rig.meter.account->held() > 2 * records * value_bytes);
+  rig.core->committed(next->number);
+  CHECK(rig.meter.account->held() == 0);
+}

@@ -45,6 +45,32 @@ TEST_CASE("outputs of handler and finalizer inherit the trace context of their r
   CHECK(seen_by_job == parent);
 }
 
+TEST_CASE("a record that is forwarded as it is has its headers, and the trace with them") {
+  auto exactly_once = GENERATE(false, true);
+  fakes::kit_rig<> rig{{.exactly_once = exactly_once}};
+  rig.source.on_default([](context<>& ctx, const record& rec) {
+    core::record_batch others{"others", 0};
+    others.add("other", {}, 0, 0);
+    ctx.forward(others.records()[0], "out");
+    others.add_header("else", "2");
+    ctx.forward(others.records()[0], "out");
+    ctx.forward(rec, "out");
+    return complete;
+  });
+  rig.start();
+  rig.kit->feed({.key = "k", .value = "a", .headers = {{"traceparent", parent}, {"own", "1"}}});
+  rig.kit->feed({.key = "k", .value = "a"});
+  rig.kit->commit();
+  auto& found = rig.kit->outputs();
+  REQUIRE(found.size() == 6);
+  CHECK(headers_of(found[0]) == headers{{"traceparent", parent}});
+  CHECK(headers_of(found[1]) == headers{{"else", "2"}, {"traceparent", parent}});
+  CHECK(headers_of(found[2]) == headers{{"traceparent", parent}, {"own", "1"}});
+  CHECK(headers_of(found[3]).empty());
+  CHECK(headers_of(found[4]) == headers{{"else", "2"}});
+  CHECK(headers_of(found[5]).empty());
+}
+
 TEST_CASE("an output with a trace context of its own keeps it, and without one there is none") {
   fakes::kit_rig<> rig;
   rig.source.on_default([](context<>& ctx, const record& rec) {

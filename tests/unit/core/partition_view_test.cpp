@@ -1,4 +1,5 @@
 // What a partition shows to who looks inside: the keys that are in flight, the oldest first.
+#include "tests/fakes/kit_rig.hpp"
 #include "tests/fakes/partition_rig.hpp"
 
 #include <catch2/catch.hpp>
@@ -135,4 +136,26 @@ TEST_CASE("with everything out nothing is shown, and no record is old") {
   CHECK(seen.keys.empty());
   CHECK_FALSE(seen.oldest);
   CHECK(rig.meter.oldest_since == 0);
+}
+
+TEST_CASE("I10: an event that waits for its transaction alone is shown, and says so") {
+  fakes::kit_rig<> rig{{.exactly_once = true}};
+  rig.source.on_default([](context<>& ctx, const record& rec) {
+    ctx.forward(rec, "out");
+    if (rec.value == "headers")
+      ctx.forward({.topic = "out", .headers = {{"name", "value"}}});
+    return complete;
+  });
+  rig.start();
+  rig.kit->feed({.key = "a", .value = "v"});
+  rig.kit->feed({.key = "b", .value = "headers"});
+  auto seen = rig.kit->internals().seat_of(0).now->core().view();
+  REQUIRE(seen.oldest);
+  CHECK(seen.oldest->offset == 0);
+  CHECK(seen.oldest->waits_for == "the transaction that it leaves in");
+  REQUIRE(seen.keys.size() == 2);
+  for (auto& each : seen.keys)
+    CHECK(each.oldest.waits_for == "the transaction that it leaves in");
+  rig.kit->commit();
+  CHECK(rig.kit->internals().seat_of(0).now->core().view().keys.empty());
 }

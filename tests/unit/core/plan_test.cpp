@@ -139,3 +139,12 @@ TEST_CASE("a source without a handler is refused, because every record would be 
   source.fallback = [](detail::turn&, const record&) { return complete; };
   CHECK(!core::check_plan(source));
 }
+
+TEST_CASE("credit is what is set, and otherwise more under exactly once") {
+  core::plan source;
+  CHECK(source.credit() == 10'000);
+  source.config.exactly_once = true;
+  CHECK(source.credit() == 18'000);
+  source.config.credit = 7;
+  CHECK(source.credit() == 7);
+}
