@@ -1,12 +1,11 @@
 // Whole lives of a source without a store under exactly once, in the testkit. Most of its events
 // are over with their handler, and leave nothing behind but their outputs, beside others that wait
 // for jobs or are called again. Each output must be committed once, in its order, with its event.
-#include "runtime/testkit/session.hpp"
+#include "tests/fakes/kit_lives.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <map>
-#include <random>
 #include <set>
 
 namespace {
@@ -48,7 +47,7 @@ public:
     }
     check();
     for (int32_t p = 0; p < partitions; ++p)
-      if (committed_of(p).size() != fed_[p].size())
+      if (fakes::committed_of(*kit_, p).size() != fed_[p].size())
         wrong("not everything got out");
     return wrong_;
   }
@@ -100,7 +99,7 @@ private:
       case 2:
         return kit_->advance(std::chrono::milliseconds{pick(150)});
       case 3:
-        return hand_over(partition);
+        return fakes::hand_over(*kit_, partition, random_);
       case 4:
         if (pick(3) > 0)
           return feed(partition);
@@ -121,7 +120,7 @@ private:
   void look(int32_t partition) {
     auto& core = kit_->internals().seat_of(partition).now->core();
     auto seen = core.view();
-    auto open = fed_[partition].size() > committed_of(partition).size();
+    auto open = fed_[partition].size() > fakes::committed_of(*kit_, partition).size();
     if (core.state() == lifecycle::active && open && seen.oldest && seen.keys.empty()
         && seen.oldest->waits_for != "its handler to be called")
       wrong("I10: a record is in work, and no key is shown");
@@ -139,30 +138,6 @@ private:
       kit_->feed({.key = key, .value = value, .partition = partition});
       fed_[partition].push_back({key, value});
     }
-  }
-
-  void hand_over(int32_t partition) {
-    if (pick(2) == 0) {
-      kit_->revoke(partition);
-      kit_->run(pick(20));
-      kit_->advance(2s);
-    } else {
-      kit_->lose(partition);
-    }
-    kit_->assign(partition);
-    kit_->run(pick(40));
-  }
-
-  std::set<int64_t> committed_of(int32_t partition) {
-    auto& seat = kit_->internals().seat_of(partition);
-    auto committed = seat.committed.value_or(0);
-    std::set<int64_t> result;
-    for (int64_t i = 0; i < committed; ++i)
-      result.insert(i);
-    for (auto [begin, end] : core::decode(seat.metadata, committed).map.out)
-      while (begin < end)
-        result.insert(begin++);
-    return result;
   }
 
   void check() {
@@ -184,14 +159,14 @@ private:
         if (each.key != fed_[partition][static_cast<size_t>(at)].key)
           wrong("an output has another event's key");
       }
-      for (auto at : committed_of(partition))
+      for (auto at : fakes::committed_of(*kit_, partition))
         if (auto expected = outputs_of(fed_[partition][static_cast<size_t>(at)]);
             found[at] != expected)
           wrong("event " + std::to_string(at) + " is committed with "
                 + std::to_string(found[at].size()) + " of " + std::to_string(expected.size())
                 + " outputs, or others");
       for (auto& [at, outputs] : found)
-        if (!outputs.empty() && !committed_of(partition).contains(at))
+        if (!outputs.empty() && !fakes::committed_of(*kit_, partition).contains(at))
           wrong("I2: outputs are there of an event that is not committed");
     }
   }

@@ -1,14 +1,13 @@
 // Whole lives of a source with a store under exactly once, in the testkit: work in any order, turns
 // that fail, hand-overs, lost partitions and crashes as a seed decides. What is committed must be
 // what a serial run of the committed events gives, each once, whatever happened.
-#include "runtime/testkit/session.hpp"
+#include "tests/fakes/kit_lives.hpp"
 
 #include <keyloom/store/hash_map_store.hpp>
 
 #include <catch2/catch.hpp>
 
 #include <map>
-#include <random>
 #include <set>
 
 namespace {
@@ -43,7 +42,7 @@ public:
     }
     check();
     for (int32_t p = 0; p < partitions; ++p)
-      if (wrong_.empty() && committed_of(p).size() != fed_[p])
+      if (wrong_.empty() && fakes::committed_of(*kit_, p).size() != fed_[p])
         wrong("not everything got out");
     return wrong_;
   }
@@ -114,7 +113,7 @@ private:
       case 1:
         return kit_->advance(std::chrono::milliseconds{pick(150)});
       case 2:
-        return hand_over(partition);
+        return fakes::hand_over(*kit_, partition, random_);
       case 3:
         if (pick(3) == 0) {
           ++crashes_;
@@ -141,31 +140,6 @@ private:
       ++fed_[partition];
       skipped_[partition] += fails ? 1 : 0;
     }
-  }
-
-  void hand_over(int32_t partition) {
-    if (pick(2) == 0) {
-      kit_->revoke(partition);
-      kit_->run(pick(20));
-      kit_->advance(2s);
-    } else {
-      kit_->lose(partition);
-    }
-    kit_->assign(partition);
-    kit_->run(pick(40));
-  }
-
-  /// Offsets that are committed, by offset and map.
-  std::set<int64_t> committed_of(int32_t partition) {
-    auto& seat = kit_->internals().seat_of(partition);
-    auto committed = seat.committed.value_or(0);
-    std::set<int64_t> result;
-    for (int64_t i = 0; i < committed; ++i)
-      result.insert(i);
-    for (auto [begin, end] : core::decode(seat.metadata, committed).map.out)
-      while (begin < end)
-        result.insert(begin++);
-    return result;
   }
 
   void check() {
@@ -196,7 +170,7 @@ private:
         ++last[everything];
         totals_.insert(std::stoull(each.value->substr(gap + 1)));
       }
-      auto committed = committed_of(partition);
+      auto committed = fakes::committed_of(*kit_, partition);
       if (!std::includes(committed.begin(), committed.end(), seen.begin(), seen.end()))
         wrong("I2: outputs are there of an event that is not committed");
       if (committed.size() - seen.size() > skipped_[partition])
