@@ -97,7 +97,7 @@ detail::job& partition::blank_job(uint32_t stage) {
   return *blank_;
 }
 
-/// What can be packed and is the first of its event that cannot be, is packed at once.
+/// Packed at once, unless something of its event before it is not.
 void partition::forward(const record& rec, std::string_view topic) {
   auto packs = exact_ && turn_outputs_.empty() && current_->outputs.empty()
                && output_arena::packs(rec)
