@@ -157,13 +157,17 @@ const std::string* output_arena::name_of(std::string_view topic) {
 }
 
 outgoing_record packed_output::unpack() const {
+  return output_view{*topic, key(), value(), type(), partition}.copy();
+}
+
+outgoing_record output_view::copy() const {
   auto text = [](std::string_view bytes) {
     return bytes.data() == nullptr ? std::nullopt : std::optional{std::string{bytes}};
   };
-  return {.topic = *topic,
-          .key = text(key()),
-          .value = text(value()),
-          .type = std::string{type()},
+  return {.topic = std::string{topic},
+          .key = text(key),
+          .value = text(value),
+          .type = std::string{type},
           .partition = partition};
 }
 

@@ -25,6 +25,9 @@ struct output_view {
   std::string_view value = {};
   std::string_view type = {};
   std::optional<int32_t> partition = std::nullopt;
+
+  /// With strings of its own.
+  outgoing_record copy() const;
 };
 
 /// One that was packed. Behind it lie the bytes of key, value and type.

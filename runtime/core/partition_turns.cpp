@@ -99,20 +99,17 @@ detail::job& partition::blank_job(uint32_t stage) {
 
 /// Packed at once, unless something of its event before it is not.
 void partition::forward(const record& rec, std::string_view topic) {
+  output_view output{topic, rec.key, rec.value};
   auto packs = exact_ && turn_outputs_.empty() && current_->outputs.empty()
                && output_arena::packs(rec)
                && current_->record().headers.empty(); // which may name a trace
   if (packs) {
-    memory_->arena().pack(output_view{topic, rec.key, rec.value}, turn_packed_);
+    memory_->arena().pack(output, turn_packed_);
     return;
   }
-  auto text = [](std::string_view bytes) {
-    return bytes.data() == nullptr ? std::nullopt : std::optional{std::string{bytes}};
-  };
-  forward({.topic = std::string{topic},
-           .key = text(rec.key),
-           .value = text(rec.value),
-           .headers = decode_headers(rec.headers)});
+  auto copy = output.copy();
+  copy.headers = decode_headers(rec.headers);
+  forward(std::move(copy));
 }
 
 outcome partition::submit(detail::job& filled) {
